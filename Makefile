@@ -1,0 +1,117 @@
+# Switchyard. `make` alone explains itself; the text after ## is the help.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# What `switchyard version` prints: the nearest tag, or the commit.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Pinned, so that a new release of the linter never breaks an old commit.
+GOLANGCI_VERSION := 2.15.0
+
+TOOLS := $(CURDIR)/bin/tools
+
+FUZZTIME ?= 10s
+TEST_TIMEOUT ?= 10m
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  %-14s %s\n", $$1, $$2} /^##@ / {printf "\n%s\n", substr($$0, 5)}' Makefile
+
+##@ Use it
+
+.PHONY: demo
+demo: ## everything in one process, outside world simulated (ARGS=--once: one guided toggle, then exit)
+	go run ./cmd/switchyard demo $(ARGS)
+
+# Static, so that one file runs on any Linux host, whatever its libc. The
+# version comes by -X; Go's own VCS stamp is off, as it fails the build where
+# git doesn't trust the checkout's owner (containers).
+.PHONY: build
+build: ## build bin/switchyard: static, reproducible, with its version
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard ./cmd/switchyard
+
+##@ Work on it
+
+# Scripts, time-outs and ACLs are tested against the real Redis, each test
+# binary starting its own on a free port; the race detector needs cgo and so a
+# C compiler. Both are looked for before anything is installed. The package
+# lists are refreshed only if the first try fails: a fresh container has none,
+# a developer's machine needs no wait.
+.PHONY: deps
+deps: ## install what the tests need and isn't there (Debian, as root): redis-server, a C compiler
+	@command -v go >/dev/null || { echo "deps: no go command; install Go $$(awk '$$1 == "go" {print $$2}' go.mod) or newer, see https://go.dev/doc/install" >&2; exit 1; }; \
+	missing=(); \
+	if ! command -v redis-server >/dev/null; then \
+		echo "deps: redis-server is missing (tests run their scripts on a real Redis of their own)"; missing+=(redis-server); fi; \
+	read -r cc _ <<<"$$(go env CC)"; \
+	if ! command -v "$$cc" >/dev/null; then \
+		echo "deps: $$cc is missing (go test -race links C)"; missing+=(gcc libc6-dev); fi; \
+	if [ $${#missing[@]} = 0 ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "deps: not root on a Debian system, so please install by hand: $${missing[*]}" >&2; exit 1; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	get() { apt-get install -y --no-install-recommends "$${missing[@]}"; }; \
+	echo "deps: installing $${missing[*]} by apt-get"; \
+	get || { apt-get update && get; }
+
+.PHONY: test
+test: deps ## run all tests with the race detector (TEST_TIMEOUT per package)
+	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+
+# The linter is taken from where this version of it already is; compiling it
+# takes minutes. Otherwise it goes to bin/tools, which touches nothing else on
+# the machine. The configuration is verified first: the linter itself passes
+# over a misspelt setting in silence.
+.PHONY: lint
+lint: ## formatting, go vet, golangci-lint (.golangci.yml says why each linter)
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	go vet ./...
+	@for tool in '$(TOOLS)/golangci-lint' golangci-lint "$$(go env GOPATH)/bin/golangci-lint"; do \
+		if "$$tool" version 2>/dev/null | grep -qwF 'version $(GOLANGCI_VERSION)'; then found=$$tool; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo 'lint: compiling golangci-lint $(GOLANGCI_VERSION) into bin/tools (once)'; \
+		GOBIN='$(TOOLS)' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION); \
+		found='$(TOOLS)/golangci-lint'; \
+	fi; \
+	"$$found" config verify; \
+	echo "$$found run"; "$$found" run ./...
+
+# One after the other: go test fuzzes one target at a time.
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (10s)
+	@targets=$$(grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . || true); \
+	[ -n "$$targets" ] || echo 'fuzz: there are no targets'; \
+	while IFS=: read -r file _ name; do \
+		[ -n "$$file" ] || continue; \
+		name=$${name#func }; echo "fuzz: $$name in $$(dirname "$$file") for $(FUZZTIME)"; \
+		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
+	done <<<"$$targets"
+
+.PHONY: clean
+clean: ## remove what make has built
+	rm -rf bin
+
+##@ Measure it: one line each (ours, the peer from the same run, the ratio), median of 5; exit 0 or 1
+
+# Not part of the tests: they take long and want an idle machine. Variables
+# given to make reach the program as its environment: make bench-idle HOSTS=500.
+# The named ones have no recipe here, so that `bench-%` below is theirs too.
+bench-accept: ## jobs accepted over HTTP, against the no-op handler and raw asynq
+bench-start: ## from accepted to running, on an idle system
+bench-idle: ## Redis commands and CPU of idle servers (HOSTS=500)
+bench-backlog: ## working through a backlog, against raw asynq
+bench-toggle: ## what a toggle takes beyond the modem's own time
+
+bench-%: deps
+	go run ./bench $*
+
+##@ Break it: faults on purpose, counted in the simulator's ledger; exit 0 or 1
+
+chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
+
+chaos-%: deps
+	go run ./chaos $*

@@ -1,0 +1,71 @@
+package configs
+
+import (
+	"time"
+
+	"switchyard/tasks"
+)
+
+// Default returns the configuration that an empty file gives. Every call
+// returns its own, which the caller may change.
+func Default() *Config {
+	return &Config{
+		Timezone: "Asia/Seoul",
+		Log:      Log{Level: "info", Format: "text"},
+		Redis: Redis{
+			Addr:           "127.0.0.1:6379",
+			DialTimeout:    Duration(500 * time.Millisecond),
+			CommandTimeout: Duration(800 * time.Millisecond),
+			RequireDurable: true,
+		},
+		HTTP: HTTP{
+			Listen:            []string{"127.0.0.1:8080", "[::1]:8080", "127.0.0.1:8000", "[::1]:8000"},
+			MaxBody:           1 << 20,
+			ReadHeaderTimeout: Duration(5 * time.Second),
+			ReadTimeout:       Duration(15 * time.Second),
+			IdleTimeout:       Duration(2 * time.Minute),
+			DrainTimeout:      Duration(5 * time.Second),
+		},
+		Jobs: Jobs{
+			Retention:         Duration(7 * 24 * time.Hour),
+			MaxPerType:        100_000,
+			EventStream:       10_000,
+			IdempotencyWindow: Duration(24 * time.Hour),
+			MaxCrashes:        5,
+		},
+		Worker: Worker{
+			Concurrency:     map[string]int{tasks.QueueDelivery: 128, tasks.QueueDefault: 16},
+			Heartbeat:       Duration(3 * time.Second),
+			TTL:             Duration(12 * time.Second),
+			FetchHold:       Duration(5 * time.Second),
+			FetchPoll:       Duration(50 * time.Millisecond),
+			DelayedCheck:    Duration(2 * time.Second),
+			ShutdownTimeout: Duration(20 * time.Second),
+		},
+		Scheduler: Scheduler{SweepInterval: Duration(5 * time.Second)},
+		Host: Host{
+			Uplink:          "eno1",
+			ProbeTimeout:    Duration(3 * time.Second),
+			CollectInterval: Duration(time.Minute),
+			ModemTimeout:    Duration(4 * time.Second),
+			StateDir:        "/run/switchyard",
+		},
+		Toggle: Toggle{
+			Timeout:         Duration(3 * time.Minute),
+			MaxWait:         Duration(10 * time.Minute),
+			RequestWait:     Duration(maxRequestWait),
+			Methods:         []string{"net_mode", "dataswitch"},
+			Unchanged:       "escalate",
+			StepLimit:       Duration(45 * time.Second),
+			DataswitchHolds: []Duration{Duration(6 * time.Second), Duration(15 * time.Second)},
+			PollInterval:    Duration(100 * time.Millisecond),
+		},
+		Callbacks: Callbacks{
+			MaxAttempts: 8,
+			FirstRetry:  Duration(2 * time.Second),
+			MaxRetry:    Duration(10 * time.Minute),
+			Timeout:     Duration(5 * time.Second),
+		},
+		Delivery: Delivery{PerDestination: 16, MaxResponse: 4096},
+	}
+}

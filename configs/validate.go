@@ -1,0 +1,138 @@
+package configs
+
+import (
+	"fmt"
+	"time"
+)
+
+// Validate checks a Config that was put together by a program. What Load
+// returns has been checked already. The error is an Errors.
+func (c *Config) Validate() error {
+	if faults := c.check(nil); len(faults) > 0 {
+		return faults.sorted()
+	}
+	return nil
+}
+
+// check returns everything that is wrong with the values. earlier are the
+// faults of reading them: a value that could not be read is not judged again.
+func (c *Config) check(earlier Errors) Errors {
+	k := &checker{c: c, earlier: earlier}
+	k.general()
+	k.redis()
+	k.http()
+	k.jobs()
+	k.worker()
+	k.host()
+	k.dongles()
+	k.toggle()
+	k.callbacks()
+	k.receivers()
+	k.secrets()
+	k.delivery()
+	return k.faults
+}
+
+// checker collects the faults of one Config.
+type checker struct {
+	c       *Config
+	earlier Errors
+	faults  Errors
+}
+
+// shortest is the least that a time which must not be zero can be: Redis and
+// the modems count in milliseconds.
+const shortest = time.Millisecond
+
+// fault notes what is wrong with the value under key, unless it, what it is
+// part of or a part of it could not even be read.
+func (k *checker) fault(key, format string, args ...any) {
+	for _, f := range k.earlier {
+		if f.Key != "" && (within(key, f.Key) || within(f.Key, key)) {
+			return
+		}
+	}
+	k.faults = append(k.faults, k.c.Fault(key, format, args...))
+}
+
+// sound reports whether nothing is wrong with any of keys so far, for checks
+// that compare them.
+func (k *checker) sound(keys ...string) bool {
+	for _, key := range keys {
+		for _, list := range []Errors{k.earlier, k.faults} {
+			for _, f := range list {
+				if f.Key != "" && (within(key, f.Key) || within(f.Key, key)) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// blame returns the first of keys that somebody has set, to name the right
+// line when two values don't go together and one of them is a default.
+func (k *checker) blame(keys ...string) string {
+	for _, key := range keys {
+		if k.c.origins.has(key) {
+			return key
+		}
+	}
+	return keys[0]
+}
+
+// noted passes on the problem of a value, if there is one.
+func (k *checker) noted(key, problem string) {
+	if problem != "" {
+		k.fault(key, "%s", problem)
+	}
+}
+
+func (k *checker) number(key string, n, low, high int64) {
+	if n < low || n > high {
+		k.fault(key, "is %d: it must be %d to %d", n, low, high)
+	}
+}
+
+func (k *checker) atLeast(key string, d Duration, low time.Duration) {
+	if d.Std() < low {
+		k.fault(key, "is %s: it must be at least %s", d, Duration(low))
+	}
+}
+
+func (k *checker) between(key string, d Duration, low, high time.Duration) {
+	if d.Std() < low || d.Std() > high {
+		k.fault(key, "is %s: it must be %s to %s", d, Duration(low), Duration(high))
+	}
+}
+
+// oneOf checks a word against those that have a meaning.
+func (k *checker) oneOf(key, what, value string, known ...string) bool {
+	for _, word := range known {
+		if value == word {
+			return true
+		}
+	}
+	k.fault(key, "unknown %s %q; use %s", what, value, words(known, "or"))
+	return false
+}
+
+// distinct checks that nothing stands in a list twice.
+func (k *checker) distinct(key string, list []string) {
+	first := map[string]int{}
+	for i, value := range list {
+		if before, twice := first[value]; twice {
+			k.fault(item(key, i), "is the same as %s: keep one", item(key, before))
+			continue
+		}
+		first[value] = i
+	}
+}
+
+// plural is for messages that count.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

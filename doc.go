@@ -1,0 +1,32 @@
+// Package switchyard is the root of the module and holds no code: it is the
+// map of the house. Switchyard replaces five separate systems (proxy
+// callbacks, a WebSocket, strategy execution, an infrastructure API and a
+// trading webhook) by one: requests become jobs in Redis, workers execute
+// them, and everyone who waits for an outcome hears of it by event.
+//
+//	cmd/switchyard/   main: flags, signals, one sub-command a file
+//	app/              wires a role (api, worker, scheduler, all); what tests run
+//	api/              HTTP: requests → jobs, results ← jobs; WebSocket, pages
+//	worker/           asynq servers; task → domain call → result
+//	scheduler/        what happens by the clock, as records like any other
+//	hardware/         a proxy host and its LTE dongles
+//	delivery/         outgoing HTTP: signing, address guard, recording
+//	cloudflare/  telegram/  services/  deploy/  alerts/  one capability each
+//	strategy/         strategies: catalog, backtests, prices
+//	trading/          signals, sizing, limits, exchanges
+//	tasks/            the contract between producers and workers; no I/O
+//	jobs/             the record of every job in Redis
+//	events/           event types, Redis streams, in-process hub
+//	configs/          configuration: load, validate, defaults
+//	sim/              the outside world for the demo and for tests
+//	bench/  chaos/    measurements and fault injection; never part of the tests
+//
+// Dependencies run one way:
+//
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, configs}
+//
+// The api accepts work and never does it, so it imports no domain package but
+// pure catalogs. Domain packages know neither asynq nor HTTP servers, so each
+// can be read, tested and replaced without the machinery around it. The table
+// that says all of this exactly stands in house_test.go, which enforces it.
+package switchyard

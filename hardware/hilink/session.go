@@ -1,0 +1,125 @@
+package hilink
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+const (
+	// tokenHeader carries a POST's token, and in its answer the next ones.
+	tokenHeader = "__RequestVerificationToken"
+	// sessionCookie is the only cookie that modems set.
+	sessionCookie = "SessionID"
+	// maxTokens bounds the queue. A login brings 32.
+	maxTokens = 64
+	// maxSecret bounds a token (32 bytes) and a session id (128 bytes).
+	maxSecret = 512
+)
+
+// session is what a modem knows us by. It is guarded by the client's gate.
+type session struct {
+	cookie string   // empty: none yet
+	tokens []string // each good for one POST, oldest first
+}
+
+// pop takes the next token.
+func (s *session) pop() (string, bool) {
+	if len(s.tokens) == 0 {
+		return "", false
+	}
+	token := s.tokens[0]
+	s.tokens = s.tokens[1:]
+	return token, true
+}
+
+// adopt takes what SesTokInfo says. Firmware differs in whether the session id
+// is prefixed with the cookie's name, and some give it by Set-Cookie alone.
+func (s *session) adopt(sesInfo, tokInfo string) {
+	id, _, _ := strings.Cut(sesInfo, ";")
+	s.turn(strings.TrimPrefix(strings.TrimSpace(id), sessionCookie+"="))
+	if usable(tokInfo) {
+		s.tokens = []string{tokInfo}
+	}
+}
+
+// absorb takes what an answer's header says.
+func (s *session) absorb(resp *http.Response, post bool) {
+	for _, c := range resp.Cookies() {
+		if c.Name == sessionCookie {
+			s.turn(c.Value)
+		}
+	}
+	if post {
+		s.tokens = append(s.tokens, parseTokens(resp.Header)...)
+		s.tokens = s.tokens[max(0, len(s.tokens)-maxTokens):]
+	}
+}
+
+// turn changes to another session id. Tokens belong to the session that they
+// were given in.
+func (s *session) turn(id string) {
+	if usable(id) && id != s.cookie {
+		s.cookie, s.tokens = id, nil
+	}
+}
+
+// forget drops what err says is worthless, and reports whether the call may be
+// made again with a new one.
+func (s *session) forget(err error) bool {
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, ErrNotHiLink) {
+		// Perhaps another device sits there now.
+		*s = session{}
+		return false
+	}
+	refusal, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch refusal.Code {
+	case codeWrongToken:
+		s.tokens = nil
+		return true
+	case codeWrongSession, codeWrongSessionToken:
+		*s = session{}
+		return true
+	}
+	return false
+}
+
+// parseTokens reads the tokens of an answer's header: one, or several with "#"
+// between them and perhaps behind them. The header's name comes in any case.
+func parseTokens(h http.Header) []string {
+	var tokens []string
+	for name, lines := range h {
+		if !strings.EqualFold(name, tokenHeader) {
+			continue
+		}
+		for _, line := range lines {
+			for token := range strings.SplitSeq(line, "#") {
+				token = strings.TrimSpace(token)
+				if usable(token) && len(tokens) < maxTokens {
+					tokens = append(tokens, token)
+				}
+			}
+		}
+	}
+	return tokens
+}
+
+// usable reports whether a token or session id can stand in a header: visible
+// ASCII, and none of the characters that separate.
+func usable(s string) bool {
+	if s == "" || len(s) > maxSecret {
+		return false
+	}
+	for _, b := range []byte(s) {
+		if b <= ' ' || b > '~' || b == '#' || b == ';' || b == ',' || b == '"' {
+			return false
+		}
+	}
+	return true
+}

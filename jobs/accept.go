@@ -1,0 +1,175 @@
+package jobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/tasks"
+)
+
+// Request is a draft with what belongs to the request that brought it.
+type Request struct {
+	tasks.Draft
+	// ID, if set, is the job's id; accepting it twice makes one job.
+	ID string
+	// IdempotencyScope tells apart the same Idempotency-Key of different
+	// clients and endpoints. Empty: the request has no such key.
+	IdempotencyScope string
+	// Fingerprint is the request's content, to be compared under that key.
+	Fingerprint []byte
+}
+
+// Accepted says what became of a request.
+type Accepted struct {
+	ID    string
+	State State
+	// Joined: the job is that of an earlier request.
+	Joined bool
+	// Replayed: the Idempotency-Key was seen before; this is its first answer.
+	Replayed bool
+}
+
+// acceptTries bounds how often a job to join may slip away by ending.
+const acceptTries = 5
+
+// Accept commits a request as a job, or joins it to one. It returns only after
+// Redis has taken it. Errors: ErrIdempotencyConflict, and ErrUnavailable, after
+// which nothing was accepted unless Redis died between taking it and saying so.
+func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
+	now := s.Now()
+	j := &Job{
+		ID: r.ID, Type: r.Type, State: Queued, Attempt: 1, Run: 1, ChatID: r.ChatID, Host: r.Host, Subnet: r.Subnet,
+		Queue: r.Queue, Payload: r.Payload, Parent: r.Parent, JoinKey: r.JoinKey, OrderKey: r.OrderKey,
+		Limit: r.Limit, MaxTries: r.MaxTries, Once: r.Once || r.Type.Spec().Once, Created: now, Expires: r.Expires,
+	}
+	if j.ID == "" {
+		j.ID = NewID(now)
+	}
+	t, err := s.tasks.make(j, 1, time.Time{})
+	if err != nil {
+		return Accepted{}, err
+	}
+	h := j.home()
+	rec := h.record(j.ID)
+	or := func(use bool, key string) string {
+		if use {
+			return key
+		}
+		return rec
+	}
+	fingerprint := ""
+	if r.IdempotencyScope != "" {
+		sum := sha256.Sum256(r.Fingerprint)
+		fingerprint = hex.EncodeToString(sum[:])
+	}
+	keys := []string{
+		rec, or(j.Host != "", pointer(j.ID)), or(fingerprint != "", idemKey(r.IdempotencyScope)),
+		or(j.JoinKey != "", h.join(j.JoinKey)), or(j.OrderKey != "", h.order(j.OrderKey)), h.open(), streamKey,
+		typeIndex(j.Type), or(j.ChatID != "", chatIndex(j.ChatID)), or(j.Host != "", hostIndex(j.Host)), h.audience(j.ID),
+		queuesKey, t.key, t.target,
+	}
+	args := append([]any{
+		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), flag(j.JoinKey != ""), flag(j.OrderKey != ""),
+		j.ChatID, r.CallbackURL, j.Host, h.member(j.ID), s.opt.EventStream, s.indexKeep(),
+	}, t.args()...)
+	args = append(args, s.givesUp(ctx))
+	args = append(args, j.fields()...)
+
+	for range acceptTries {
+		res, err := acceptScript.Run(ctx, s.rdb, keys, args...).StringSlice()
+		if err != nil {
+			return s.afterLostReply(ctx, h, j, err)
+		}
+		switch res[0] {
+		case "accepted", "exists":
+			return Accepted{ID: j.ID, State: Queued}, nil
+		case "late":
+			return Accepted{}, fmt.Errorf("accepting job %s: redis answered too late: %w", j.ID, ErrUnavailable)
+		case "replay":
+			return Accepted{ID: res[1], State: Queued, Joined: res[2] == "1", Replayed: true}, nil
+		case "conflict":
+			return Accepted{}, ErrIdempotencyConflict
+		case "join":
+			a, ok, err := s.join(ctx, res[1], j, r, fingerprint)
+			if err != nil || ok {
+				return a, err
+			}
+		default:
+			return Accepted{}, fmt.Errorf("accepting job %s: unexpected answer %q", j.ID, res[0])
+		}
+	}
+	return Accepted{}, fmt.Errorf("accepting job %s: the job to join ended %d times in between: %w", j.ID, acceptTries, ErrUnavailable)
+}
+
+// join adds the request to job id; ok is false when that one has just ended.
+func (s *Store) join(ctx context.Context, id string, j *Job, r Request, fingerprint string) (Accepted, bool, error) {
+	h := j.home()
+	rec := h.record(id)
+	chat, idem := rec, rec
+	if j.ChatID != "" {
+		chat = chatIndex(j.ChatID)
+	}
+	if fingerprint != "" {
+		idem = idemKey(r.IdempotencyScope)
+	}
+	res, err := joinScript.Run(ctx, s.rdb, []string{rec, h.audience(id), h.join(j.JoinKey), chat, idem},
+		id, j.ChatID, r.CallbackURL, h.member(id), s.indexKeep(), fingerprint, s.opt.IdempotencyWindow.Milliseconds()).StringSlice()
+	if err != nil {
+		return Accepted{}, false, unavailable("joining job "+id, err)
+	}
+	switch res[0] {
+	case "joined":
+		return Accepted{ID: id, State: State(res[1]), Joined: true}, true, nil
+	case "gone":
+		return Accepted{}, false, nil
+	case "replay":
+		return Accepted{ID: res[1], State: Queued, Joined: res[2] == "1", Replayed: true}, true, nil
+	case "conflict":
+		return Accepted{}, false, ErrIdempotencyConflict
+	}
+	return Accepted{}, false, fmt.Errorf("joining job %s: unexpected answer %q", id, res[0])
+}
+
+// lostReplyWait bounds the look for a record whose acceptance was not
+// confirmed, beyond the request's own deadline.
+const lostReplyWait = 400 * time.Millisecond
+
+// afterLostReply finds out whether a job whose acceptance brought an error was
+// taken all the same: the record is the proof.
+func (s *Store) afterLostReply(ctx context.Context, h home, j *Job, cause error) (Accepted, error) {
+	var answer redis.Error
+	if errors.As(cause, &answer) {
+		// Redis did answer, and said no.
+		return Accepted{}, unavailable("accepting job "+j.ID, cause)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lostReplyWait)
+	defer cancel()
+	n, err := s.rdb.Exists(ctx, h.record(j.ID)).Result()
+	if err == nil && n == 1 {
+		return Accepted{ID: j.ID, State: Queued}, nil
+	}
+	return Accepted{}, unavailable("accepting job "+j.ID, cause)
+}
+
+// givesUp is when the caller stops waiting, on Redis' clock in milliseconds;
+// empty if it doesn't.
+func (s *Store) givesUp(ctx context.Context) string {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return ""
+	}
+	return millis(d.Add(time.Duration(s.offset.Load())))
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return ""
+}

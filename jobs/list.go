@@ -1,0 +1,153 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/tasks"
+)
+
+// Filter selects jobs; empty members select all.
+type Filter struct {
+	ChatID string
+	Host   string
+	Type   tasks.Type
+	State  State
+}
+
+// Page is a part of a list, newest first.
+type Page struct {
+	Jobs []*Job
+	// Next is the cursor of the following page, empty at the end.
+	Next string
+}
+
+// ErrBadCursor: the cursor is none that a page was answered with.
+var ErrBadCursor = errors.New("not a cursor")
+
+const (
+	listBatch = 200
+	// listScan bounds how many jobs one page looks at when few of them match;
+	// the page is then shorter than asked for, and has a cursor.
+	listScan = 2000
+)
+
+// List returns the jobs that match, newest first, after cursor. It reads the
+// narrowest index: by chat, else by host, else by type, so that its cost does
+// not grow with the number of other jobs. Errors: ErrBadCursor, ErrUnavailable.
+func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (Page, error) {
+	if cursor != "" {
+		if id, _ := parseMember(cursor); !ValidID(id) {
+			return Page{}, fmt.Errorf("%w: %q", ErrBadCursor, cursor)
+		}
+	}
+	var indexes []string
+	switch {
+	case f.ChatID != "":
+		indexes = []string{chatIndex(f.ChatID)}
+	case f.Host != "":
+		indexes = []string{hostIndex(f.Host)}
+	case f.Type != "":
+		indexes = []string{typeIndex(f.Type)}
+	default:
+		for _, t := range tasks.Types() {
+			indexes = append(indexes, typeIndex(t))
+		}
+	}
+	var page Page
+	for scanned := 0; scanned < listScan; {
+		members, more, err := s.newest(ctx, indexes, cursor, listBatch)
+		if err != nil {
+			return Page{}, err
+		}
+		found, err := s.read(ctx, members)
+		if err != nil {
+			return Page{}, err
+		}
+		for i, m := range members {
+			cursor = m
+			j := found[i]
+			if j == nil || !f.matches(j) {
+				continue
+			}
+			page.Jobs = append(page.Jobs, j)
+			if len(page.Jobs) == limit {
+				if more || i < len(members)-1 {
+					page.Next = cursor
+				}
+				return page, nil
+			}
+		}
+		if !more {
+			return page, nil
+		}
+		scanned += len(members)
+	}
+	page.Next = cursor
+	return page, nil
+}
+
+// matches does not look at the chat: the index by chat also holds the jobs
+// that the chat's requests joined.
+func (f Filter) matches(j *Job) bool {
+	return (f.Host == "" || j.Host == f.Host) && (f.Type == "" || j.Type == f.Type) && (f.State == "" || j.State == f.State)
+}
+
+// newest merges the indexes, whose members sort by time, from below cursor.
+func (s *Store) newest(ctx context.Context, indexes []string, cursor string, n int) (members []string, more bool, err error) {
+	upper := "+"
+	if cursor != "" {
+		upper = "(" + cursor
+	}
+	cmds := make([]*redis.StringSliceCmd, len(indexes))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, k := range indexes {
+			cmds[i] = p.ZRevRangeByLex(ctx, k, &redis.ZRangeBy{Min: "-", Max: upper, Count: int64(n) + 1})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, unavailable("listing jobs", err)
+	}
+	for _, c := range cmds {
+		members = append(members, c.Val()...)
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(members)))
+	if len(members) > n {
+		return members[:n], true, nil
+	}
+	return members, false, nil
+}
+
+// read fetches the records of index members; nil stands for one that is gone.
+func (s *Store) read(ctx context.Context, members []string) ([]*Job, error) {
+	if len(members) == 0 {
+		return nil, nil
+	}
+	cmds := make([]*redis.MapStringStringCmd, len(members))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, m := range members {
+			id, h := parseMember(m)
+			cmds[i] = p.HGetAll(ctx, h.record(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, unavailable("reading jobs", err)
+	}
+	out := make([]*Job, len(members))
+	for i, c := range cmds {
+		j, ok, err := parseJob(c.Val())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out[i] = j
+		}
+	}
+	return out, nil
+}

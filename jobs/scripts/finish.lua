@@ -1,0 +1,44 @@
+-- finish ends a job and hands asynq the next one of its order.
+-- KEYS   1 record  2 open  3 stream  4 join  5 order  6 owed  7 next record
+--        8 asynq:queues  9 next asynq task  10 next asynq pending
+--        (4 to 10 stand for the record where unused)
+-- ARGV   1 id  2 owner, or '' for a job that nobody runs  3 attempt  4 state
+--        5 now ms  6 result or ''  7 error or ''  8 progress or '' (as it was)
+--        9 stream max  10 seconds the record is kept at the most
+--        11 '1' if it joins  12 '1' if it is ordered  13 owed entry or ''
+--        14 bell of owed  15 id of the next one or ''  16 '1' if that record
+--        is gone  17..22 task of the next one
+-- RETURNS  'ok' | 'lost': another attempt or owner, nothing changed |
+--          'next:<id>': name this one as the next, nothing changed
+local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
+if not r[1] or r[2] ~= ARGV[3] then return 'lost' end
+if final(r[1]) then
+  -- A repeated call whose first answer was lost.
+  if ARGV[2] ~= '' and r[3] == ARGV[2] then return 'ok' end
+  return 'lost'
+end
+if (r[3] or '') ~= ARGV[2] then return 'lost' end
+if ARGV[12] == '1' then
+  local head = redis.call('LINDEX', KEYS[5], 0)
+  local heir = ''
+  if head == ARGV[1] then heir = redis.call('LINDEX', KEYS[5], 1) or '' end
+  if heir ~= ARGV[15] then return 'next:' .. heir end
+  if heir ~= '' and ARGV[16] == '1' then
+    redis.call('LREM', KEYS[5], 1, heir)
+    return 'next:' .. (redis.call('LINDEX', KEYS[5], 1) or '')
+  end
+  redis.call('LREM', KEYS[5], 1, ARGV[1])
+  if heir ~= '' then
+    redis.call('HDEL', KEYS[7], 'waiting')
+    enqueue(KEYS[8], KEYS[9], KEYS[10], task(17))
+  end
+end
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'completed', ARGV[5], 'result', ARGV[6], 'error', ARGV[7])
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'progress', ARGV[8]) end
+redis.call('HDEL', KEYS[1], 'waiting', 'cancel')
+redis.call('EXPIRE', KEYS[1], ARGV[10])
+redis.call('ZREM', KEYS[2], ARGV[1])
+if ARGV[11] == '1' and redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end
+if ARGV[13] ~= '' then owe(KEYS[6], ARGV[13], ARGV[5], ARGV[14]) end
+emit(KEYS[1], KEYS[3], ARGV[9])
+return 'ok'

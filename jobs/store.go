@@ -1,0 +1,166 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/events"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrUnknown: there is no job with this id.
+	ErrUnknown = errors.New("no such job")
+	// ErrUnavailable: Redis could not be reached, and nothing was changed as
+	// far as can be known.
+	ErrUnavailable = errors.New("redis is out of reach")
+	// ErrIdempotencyConflict: the Idempotency-Key was used with another body.
+	ErrIdempotencyConflict = errors.New("idempotency key was used with another request")
+	// ErrFinal: the job has ended already.
+	ErrFinal = errors.New("job has ended")
+	// ErrNotRetryable: the job has not failed, or its type is never run again.
+	ErrNotRetryable = errors.New("job can't be run again")
+	// ErrBusy: a job for the same thing is under way.
+	ErrBusy = errors.New("another job for the same thing is under way")
+	// ErrLost: another handler has the job now, or it has ended.
+	ErrLost = errors.New("the job is no longer this handler's")
+	// ErrCancelAsked is the cause with which a handler's context ends when its
+	// job was cancelled.
+	ErrCancelAsked = errors.New("the job was cancelled")
+)
+
+// Options of a Store.
+type Options struct {
+	// Client for commands. Its owner closes it.
+	Client redis.UniversalClient
+	// Hub wakes those who wait for a job; events.Reader feeds it.
+	Hub *events.Hub
+	// Retention is how long an ended job stays readable.
+	Retention time.Duration
+	// MaxPerType is the number of records kept of one type.
+	MaxPerType int
+	// EventStream is the number of events kept.
+	EventStream int
+	// IdempotencyWindow is how long an Idempotency-Key is remembered.
+	IdempotencyWindow time.Duration
+	// MaxCrashes is how many workers a job may take down.
+	MaxCrashes int
+	// ProcessTTL is how long a process is believed alive after it said so.
+	ProcessTTL time.Duration
+}
+
+// Store is the records of all jobs.
+type Store struct {
+	rdb    redis.UniversalClient
+	hub    *events.Hub
+	opt    Options
+	tasks  *taskMaker
+	offset atomic.Int64 // Redis' clock less ours, nanoseconds
+}
+
+// NewStore returns a store on the client. Close it when done.
+func NewStore(opt Options) *Store {
+	return &Store{rdb: opt.Client, hub: opt.Hub, opt: opt, tasks: newTaskMaker()}
+}
+
+// Close frees what the store holds itself; the client stays its owner's.
+func (s *Store) Close() error { return s.tasks.close() }
+
+// Now is Redis' clock: this process' clock and the offset last measured, so
+// that all processes agree on who is alive and what is due.
+func (s *Store) Now() time.Time {
+	return time.Now().Add(time.Duration(s.offset.Load()))
+}
+
+// SyncClock measures the offset to Redis' clock.
+func (s *Store) SyncClock(ctx context.Context) error {
+	before := time.Now()
+	t, err := s.rdb.Time(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("reading Redis' clock: %w", err)
+	}
+	after := time.Now()
+	s.offset.Store(int64(t.Sub(before.Add(after.Sub(before) / 2))))
+	return nil
+}
+
+// keep is how long a record outlives its end at the most; the sweeper drops it
+// sooner, this only collects what no sweeper saw.
+func (s *Store) keep() int64 { return int64((s.opt.Retention + 24*time.Hour).Seconds()) }
+
+// indexKeep is how long an index by chat outlives its last job.
+func (s *Store) indexKeep() int64 { return s.keep() + int64((24 * time.Hour).Seconds()) }
+
+// Get reads one job. Errors: ErrUnknown, ErrUnavailable.
+func (s *Store) Get(ctx context.Context, id string) (*Job, error) {
+	var m *redis.MapStringStringCmd
+	var where *redis.StringCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		m = p.HGetAll(ctx, home("").record(id))
+		where = p.Get(ctx, pointer(id))
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, unavailable("reading job "+id, err)
+	}
+	fields := m.Val()
+	if host := where.Val(); host != "" {
+		if fields, err = s.rdb.HGetAll(ctx, home(host).record(id)).Result(); err != nil {
+			return nil, unavailable("reading job "+id, err)
+		}
+	}
+	j, ok, err := parseJob(fields)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return j, nil
+}
+
+// getAt reads a job whose home is known.
+func (s *Store) getAt(ctx context.Context, h home, id string) (*Job, error) {
+	fields, err := s.rdb.HGetAll(ctx, h.record(id)).Result()
+	if err != nil {
+		return nil, unavailable("reading job "+id, err)
+	}
+	j, ok, err := parseJob(fields)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return j, nil
+}
+
+// Audience is who wants to know of the job's end: chats and callback URLs, each
+// once, those of joined requests too.
+func (s *Store) Audience(ctx context.Context, j *Job) (chats, urls []string, err error) {
+	m, err := s.rdb.SMembers(ctx, j.home().audience(j.ID)).Result()
+	if err != nil {
+		return nil, nil, unavailable("reading the audience of job "+j.ID, err)
+	}
+	for _, x := range m {
+		if c, ok := strings.CutPrefix(x, "c:"); ok {
+			chats = append(chats, c)
+		} else if u, ok := strings.CutPrefix(x, "u:"); ok {
+			urls = append(urls, u)
+		}
+	}
+	return chats, urls, nil
+}
+
+// unavailable wraps an error of Redis itself so that callers see both.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
+
+func isLost(err error) bool { return errors.Is(err, ErrLost) }

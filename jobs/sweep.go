@@ -1,0 +1,246 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/tasks"
+)
+
+// Sweeper goes over all unfinished jobs and the oldest ended ones. Any number
+// of sweepers may run: whatever one of them does is a script that does it once.
+type Sweeper struct {
+	store *Store
+	log   *slog.Logger
+	runID string
+	quiet time.Time // until then nobody is taken for dead
+	turns map[home]int64
+}
+
+// Swept is what one round did.
+type Swept struct {
+	Open, Rescued, Expired, Lost, Dropped int
+	// Quiet: Redis was away a moment ago, so nobody was taken for dead.
+	Quiet bool
+}
+
+// NewSweeper returns a sweeper that has just connected, as far as it knows.
+func (s *Store) NewSweeper(log *slog.Logger) *Sweeper {
+	return &Sweeper{store: s, log: log, turns: map[home]int64{}, quiet: time.Now().Add(s.opt.ProcessTTL)}
+}
+
+// Outage tells the sweeper that Redis could not be reached: for one process
+// TTL from now, nobody is taken for dead, since nobody could say they live.
+func (w *Sweeper) Outage() { w.quiet = time.Now().Add(w.store.opt.ProcessTTL) }
+
+// Sweep looks at every unfinished job of the hosts named and of no host. Error:
+// ErrUnavailable, which counts as an outage.
+func (w *Sweeper) Sweep(ctx context.Context, hosts []string) (Swept, error) {
+	var n Swept
+	id, err := w.store.redisRunID(ctx)
+	if err != nil {
+		w.Outage()
+		return n, err
+	}
+	if w.runID != "" && id != w.runID {
+		w.Outage()
+	}
+	w.runID = id
+	n.Quiet = time.Now().Before(w.quiet)
+	homes := []home{""}
+	for _, h := range hosts {
+		homes = append(homes, home(h))
+	}
+	for _, h := range homes {
+		if w.turns[h], err = w.store.sweepHome(ctx, h, w.turns[h], rescueRules{spare: n.Quiet}, &n); err != nil {
+			if errors.Is(err, ErrUnavailable) {
+				w.Outage()
+			}
+			return n, err
+		}
+		if err := w.store.buryDead(ctx, h); err != nil {
+			return n, err
+		}
+	}
+	for _, t := range tasks.Types() {
+		d, err := w.store.dropOld(ctx, t)
+		n.Dropped += d
+		if err != nil {
+			return n, err
+		}
+	}
+	if n.Rescued+n.Expired+n.Lost > 0 {
+		w.log.Info("sweep took over jobs", "rescued", n.Rescued, "expired", n.Expired, "lost", n.Lost)
+	}
+	return n, nil
+}
+
+// Reclaim takes over everything that an earlier process of the host left. Only
+// for a caller that holds the host's lock and has buried its predecessors.
+// Error: ErrUnavailable.
+func (s *Store) Reclaim(ctx context.Context, host string) (Swept, error) {
+	var n Swept
+	_, err := s.sweepRange(ctx, home(host), 0, math.MaxInt64-sweepBatch, rescueRules{fetchersGone: true}, &n)
+	return n, err
+}
+
+type rescueRules struct {
+	// spare: nobody is taken for dead, only what expired is ended.
+	spare bool
+	// fetchersGone: nobody else fetches from these queues any more.
+	fetchersGone bool
+}
+
+const (
+	sweepBatch = 500
+	// sweepHead is how many of the oldest unfinished jobs of a home are looked
+	// at in every round: those that run are among them. Of the others, as many
+	// follow in each round in turn, so that a long backlog costs no more than
+	// a short one.
+	sweepHead = 1000
+)
+
+// sweepHome looks at the unfinished jobs of a home: the oldest, and sweepHead
+// more from offset turn on. It returns the turn of the next round.
+func (s *Store) sweepHome(ctx context.Context, h home, turn int64, rules rescueRules, n *Swept) (int64, error) {
+	if more, err := s.sweepRange(ctx, h, 0, sweepHead, rules, n); err != nil || !more {
+		return 0, err
+	}
+	turn = max(turn, sweepHead)
+	more, err := s.sweepRange(ctx, h, turn, turn+sweepHead, rules, n)
+	if err != nil || !more {
+		return 0, err
+	}
+	return turn + sweepHead, nil
+}
+
+// sweepRange looks at the unfinished jobs from offset from up to offset to;
+// more tells that there are others behind them.
+func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules rescueRules, n *Swept) (more bool, err error) {
+	now := s.Now()
+	for ; from < to; from += sweepBatch {
+		ids, err := s.rdb.ZRange(ctx, h.open(), from, from+sweepBatch-1).Result()
+		if err != nil {
+			return false, unavailable("reading unfinished jobs", err)
+		}
+		members := make([]string, len(ids))
+		for i, id := range ids {
+			members[i] = h.member(id)
+		}
+		found, err := s.read(ctx, members)
+		if err != nil {
+			return false, err
+		}
+		for i, j := range found {
+			if j == nil {
+				if err := s.rdb.ZRem(ctx, h.open(), ids[i]).Err(); err != nil {
+					return false, unavailable("forgetting job "+ids[i], err)
+				}
+				continue
+			}
+			n.Open++
+			if err := s.sweepJob(ctx, j, now, rules, n); err != nil {
+				return false, err
+			}
+		}
+		if len(ids) < sweepBatch {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (s *Store) sweepJob(ctx context.Context, j *Job, now time.Time, rules rescueRules, n *Swept) error {
+	if !j.Expires.IsZero() && j.Started.IsZero() && j.Expires.Before(now) {
+		err := s.expire(ctx, j)
+		if err == nil {
+			n.Expired++
+		}
+		if isLost(err) {
+			return nil
+		}
+		return err
+	}
+	if rules.spare {
+		return nil
+	}
+	return s.rescue(ctx, j, rules, n)
+}
+
+// rescue runs rescue.lua on one job.
+func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept) error {
+	h := j.home()
+	this, err := s.tasks.make(j, j.Attempt, time.Time{})
+	if err != nil {
+		return err
+	}
+	next, err := s.tasks.make(j, j.Attempt+1, time.Time{})
+	if err != nil {
+		return err
+	}
+	order := h.record(j.ID)
+	if j.OrderKey != "" {
+		order = h.order(j.OrderKey)
+	}
+	args := append([]any{
+		j.ID, j.Attempt, s.Now().UnixMilli(), flag(rules.fetchersGone), s.opt.MaxCrashes, this.id, flag(j.OrderKey != ""), s.opt.EventStream,
+	}, next.args()...)
+	args = append(args, this.args()...)
+	res, err := rescueScript.Run(ctx, s.rdb, []string{
+		h.record(j.ID), streamKey, queuesKey, next.key, next.target, h.processes(), this.key, asynqLease(j.Queue), h.open(), order,
+	}, args...).Text()
+	if err != nil {
+		return unavailable("looking after job "+j.ID, err)
+	}
+	owner, lost := strings.CutPrefix(res, "lost:")
+	switch {
+	case res == "rescued":
+		n.Rescued++
+	case lost:
+		why := fmt.Sprintf("its worker went away %d times", j.Crashes+1)
+		if j.Once {
+			why = "its worker went away; it may have been done, so it is not done again"
+		}
+		err := s.finish(ctx, j, owner, unrunEnd(tasks.Lost(j.Type, j.Payload, why)))
+		if err != nil && !isLost(err) {
+			return err
+		}
+		n.Lost++
+	}
+	return nil
+}
+
+// buryDead removes processes that have long stopped saying that they live.
+func (s *Store) buryDead(ctx context.Context, h home) error {
+	long := s.Now().Add(-time.Hour).UnixMilli()
+	if err := s.rdb.ZRemRangeByScore(ctx, h.processes(), "-inf", strconv.FormatInt(long, 10)).Err(); err != nil {
+		return unavailable("removing dead processes", err)
+	}
+	return nil
+}
+
+// redisRunID changes when Redis was restarted; "" where Redis doesn't say.
+func (s *Store) redisRunID(ctx context.Context) (string, error) {
+	info, err := s.rdb.Info(ctx, "server").Result()
+	if err != nil {
+		var answer redis.Error
+		if errors.As(err, &answer) {
+			return "", nil // an embedded Redis that doesn't know the section
+		}
+		return "", unavailable("asking Redis who it is", err)
+	}
+	for line := range strings.Lines(info) {
+		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
+			return strings.TrimSpace(id), nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,9 @@
+package redisserver
+
+import "syscall"
+
+// dieWithParent has the kernel end the server when this process dies, however
+// it dies.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}

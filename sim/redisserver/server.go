@@ -1,0 +1,188 @@
+// Package redisserver runs a Redis for the demo, for tests and for fault
+// injection: a redis-server process of its own on a free loopback port, or,
+// for a demo on a machine without one, an in-process stand-in.
+//
+// A Server can be killed, hung and restarted on the same port with the same
+// append-only file, which is how tests take Redis away. It is never used for a
+// real environment.
+package redisserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Binary is the program that Start runs.
+const Binary = "redis-server"
+
+// Available reports whether there is a redis-server to run.
+func Available() bool {
+	_, err := exec.LookPath(Binary)
+	return err == nil
+}
+
+// Options of a Server.
+type Options struct {
+	// Dir holds its append-only file.
+	Dir string
+	// Fsync is Redis' appendfsync: always, everysec, no. Empty: no append-only
+	// file at all.
+	Fsync string
+	// Args are further arguments of redis-server.
+	Args []string
+}
+
+// Server is one redis-server process.
+type Server struct {
+	opt  Options
+	port int
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{} // closed when cmd was waited for
+}
+
+const (
+	startTimeout = 15 * time.Second
+	startPoll    = 5 * time.Millisecond
+	stopTimeout  = 5 * time.Second
+)
+
+// Start runs a redis-server on a free port of 127.0.0.1 and returns when it
+// answers.
+func Start(ctx context.Context, opt Options) (*Server, error) {
+	s := &Server{opt: opt}
+	// The port is free now; should another process take it before Redis does,
+	// the next try asks for another.
+	var errs []error
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		s.port = l.Addr().(*net.TCPAddr).Port
+		if err := l.Close(); err != nil {
+			return nil, fmt.Errorf("looking for a free port: %w", err)
+		}
+		if err := s.Restart(ctx); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		return s, nil
+	}
+	return nil, errors.Join(errs...)
+}
+
+// Addr is where it listens, host:port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Restart runs it again on the same port with the same data, after Kill.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		return errors.New("redis-server is running")
+	}
+	args := []string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.opt.Dir, "--save", "",
+		"--daemonize", "no", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.opt.Dir, "redis.log"),
+	}
+	if s.opt.Fsync != "" {
+		args = append(args, "--appendonly", "yes", "--appendfsync", s.opt.Fsync)
+	}
+	cmd := exec.Command(Binary, append(args, s.opt.Args...)...)
+	cmd.SysProcAttr = dieWithParent()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", Binary, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		// How it ended is of no interest: it is killed or told to stop.
+		_ = cmd.Wait()
+		close(done)
+	}()
+	s.cmd, s.done = cmd, done
+	if err := s.ready(ctx, done); err != nil {
+		_ = cmd.Process.Kill()
+		<-done
+		s.cmd = nil
+		return err
+	}
+	return nil
+}
+
+// ready waits until it answers a ping.
+func (s *Server) ready(ctx context.Context, done <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
+	defer c.Close()
+	t := time.NewTicker(startPoll)
+	defer t.Stop()
+	for {
+		err := c.Ping(ctx).Err()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-done:
+			return fmt.Errorf("%s on port %d ended at once; see redis.log in %s", Binary, s.port, s.opt.Dir)
+		case <-ctx.Done():
+			return fmt.Errorf("%s on port %d does not answer: %w", Binary, s.port, err)
+		case <-t.C:
+		}
+	}
+}
+
+// Kill ends it as a crash would (SIGKILL).
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Stop ends it in order. It may be called twice.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+func (s *Server) end(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(sig) // gone already: then done is closed
+	t := time.NewTimer(stopTimeout)
+	defer t.Stop()
+	select {
+	case <-s.done:
+	case <-t.C:
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+	s.cmd = nil
+}
+
+// Hang stops it from answering while its connections stay open (SIGSTOP), as
+// an overloaded machine does; Resume lets it go on.
+func (s *Server) Hang() error { return s.signal(syscall.SIGSTOP) }
+
+// Resume ends a Hang.
+func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return errors.New("redis-server is not running")
+	}
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("signalling redis-server: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package tasks
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// CallbackPayload is one document to one receiver.
+type CallbackPayload struct {
+	// Receiver names a configured receiver and which of its URLs
+	// ("toggle/main/start"); the address itself stays in the configuration,
+	// since it may hold a secret. Empty when URL is set.
+	Receiver string `json:"receiver,omitempty"`
+	// URL was given by a request and is guarded.
+	URL string `json:"url,omitempty"`
+	// Kind is what it tells: toggle/start, toggle/result.
+	Kind string `json:"kind"`
+	// Body is posted as it stands, byte for byte.
+	Body string `json:"body"`
+}
+
+// CallbackResult is what became of it.
+type CallbackResult struct {
+	Kind     string `json:"kind"`
+	Receiver string `json:"receiver,omitempty"`
+	// URLHost is all that is shown of the address.
+	URLHost  string            `json:"url_host"`
+	Parent   string            `json:"parent"`
+	Attempts []json.RawMessage `json:"attempts"`
+}
+
+// NewCallback drafts a delivery that follows from job parent. Deliveries to
+// one receiver about one job keep their order.
+func NewCallback(p CallbackPayload, parent, orderKey string, limit time.Duration, maxTries int) Draft {
+	return Draft{
+		Type: Callback, Queue: QueueDelivery, OrderKey: orderKey, Payload: mustJSON(p),
+		Limit: limit, MaxTries: maxTries, Once: maxTries == 1, Parent: parent,
+	}
+}

@@ -1,0 +1,159 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// doorbell is the hook on the asynq servers' client that holds an idle fetch
+// until its queue's bell rings. It recognises asynq's scripts by their keys:
+//
+//	fetch    asynq:{q}:pending, asynq:{q}:paused, …
+//	forward  asynq:{q}:scheduled or :retry, asynq:{q}:pending
+//
+// A forward that moved tasks rings too, since asynq itself put them there.
+type doorbell struct {
+	hold time.Duration // the longest an idle fetch is held
+	stop chan struct{} // closed: no more fetches
+
+	mu     sync.Mutex
+	queues map[string]*bell // by pending key
+	seen   bool             // a fetch was recognised
+}
+
+type bell struct {
+	ring chan struct{} // capacity 1: rung while nobody waited
+	wait time.Duration // before the next fetch; 0 at once
+}
+
+// fetchErrorPause is what a failed fetch waits: asynq itself would try again
+// without a pause.
+const fetchErrorPause = 250 * time.Millisecond
+
+func newDoorbell(hold time.Duration) *doorbell {
+	return &doorbell{hold: hold, stop: make(chan struct{}), queues: map[string]*bell{}}
+}
+
+func (d *doorbell) bell(pending string) *bell {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := d.queues[pending]
+	if b == nil {
+		b = &bell{ring: make(chan struct{}, 1)}
+		d.queues[pending] = b
+	}
+	return b
+}
+
+// Ring wakes the fetch of a queue.
+func (d *doorbell) Ring(queue string) { d.bell("asynq:{" + queue + "}:pending").wake() }
+
+// RingAll wakes all: a ring may have been missed.
+func (d *doorbell) RingAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, b := range d.queues {
+		b.wake()
+	}
+}
+
+func (b *bell) wake() {
+	select {
+	case b.ring <- struct{}{}:
+	default:
+	}
+}
+
+// Stop lets go of every fetch and lets none through any more.
+func (d *doorbell) Stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	select {
+	case <-d.stop:
+	default:
+		close(d.stop)
+	}
+}
+
+// Recognised reports whether any fetch has come by.
+func (d *doorbell) Recognised() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seen
+}
+
+func (d *doorbell) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (d *doorbell) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (d *doorbell) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		first, second, ok := scriptKeys(cmd)
+		switch {
+		case ok && strings.HasSuffix(first, ":pending") && strings.HasSuffix(second, ":paused"):
+			return d.fetch(ctx, cmd, next, first)
+		case ok && strings.HasSuffix(second, ":pending") && (strings.HasSuffix(first, ":scheduled") || strings.HasSuffix(first, ":retry")):
+			err := next(ctx, cmd)
+			if c, isCmd := cmd.(*redis.Cmd); isCmd && err == nil {
+				if n, numErr := c.Int(); numErr == nil && n > 0 {
+					d.bell(second).wake()
+				}
+			}
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (d *doorbell) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, pending string) error {
+	b := d.bell(pending)
+	d.mu.Lock()
+	d.seen = true
+	wait := b.wait
+	d.mu.Unlock()
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		select {
+		case <-b.ring:
+		case <-t.C:
+		case <-d.stop:
+		}
+		t.Stop()
+	}
+	select {
+	case <-d.stop:
+		cmd.SetErr(redis.Nil)
+		return redis.Nil
+	default:
+	}
+	err := next(ctx, cmd)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err == nil:
+		b.wait = 0
+	case errors.Is(err, redis.Nil):
+		b.wait = d.hold
+	default:
+		b.wait = fetchErrorPause
+	}
+	return err
+}
+
+// scriptKeys returns the first two keys of a script call.
+func scriptKeys(cmd redis.Cmder) (first, second string, ok bool) {
+	a := cmd.Args()
+	if len(a) < 5 || (cmd.Name() != "evalsha" && cmd.Name() != "eval") {
+		return "", "", false
+	}
+	first, ok1 := a[3].(string)
+	second, ok2 := a[4].(string)
+	return first, second, ok1 && ok2
+}

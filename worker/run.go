@@ -1,0 +1,221 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"switchyard/jobs"
+)
+
+// Handler executes one run of a job.
+type Handler func(ctx context.Context, r *Run) Outcome
+
+// Run is one handler's hold on a job.
+type Run struct {
+	*jobs.Job
+	claim  *jobs.Claim
+	cancel context.CancelCauseFunc
+}
+
+// errHeld sends a task back to asynq without counting it: somebody holds the
+// job, or Redis couldn't be asked. Returning nil would make asynq forget it.
+var errHeld = errors.New("held by another handler")
+
+const (
+	// heldDelay is when a held task is looked at again.
+	heldDelay = 5 * time.Second
+	// storePause is the pause between two tries to reach Redis.
+	storePause = 200 * time.Millisecond
+	// progressTimeout bounds what noting progress may cost a handler.
+	progressTimeout = 300 * time.Millisecond
+)
+
+// Check reports whether the job is still this handler's, and waits for Redis
+// as long as ctx allows. Call it directly before each outward effect. Errors:
+// jobs.ErrLost, jobs.ErrCancelAsked, or the cause of ctx.
+func (r *Run) Check(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := r.claim.Check(ctx)
+		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {
+			return err
+		}
+		if !pause(ctx, storePause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Progress notes how far the job is, for those who watch. It is worth little,
+// so it is dropped where Redis doesn't take it at once; the error is for logs.
+func (r *Run) Progress(ctx context.Context, progress any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), progressTimeout)
+	defer cancel()
+	return r.claim.Progress(ctx, progress)
+}
+
+// pause waits for d; false when ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// process is asynq's handler for every task. Its own context is not used: see
+// the package comment.
+func (w *Worker) process(_ context.Context, t *asynq.Task) error {
+	var p jobs.TaskPayload
+	if err := json.Unmarshal(t.Payload(), &p); err != nil || p.Job == "" {
+		w.opt.Log.Error("task is none of ours; dropped", "type", t.Type(), "err", err)
+		return nil
+	}
+	if !w.enter() {
+		return errHeld
+	}
+	defer w.runs.Done()
+	claim, verdict, err := w.claim(p)
+	switch {
+	case err != nil:
+		return errHeld // stopping with Redis away
+	case verdict == jobs.Stale:
+		w.opt.Log.Debug("stale task", "job", p.Job, "attempt", p.Attempt)
+		return nil
+	case verdict == jobs.Held:
+		return errHeld
+	case verdict == jobs.Expired:
+		w.record(claim, "expire", func(ctx context.Context) error { return claim.Expire(ctx) })
+		return nil
+	}
+	w.execute(claim)
+	return nil
+}
+
+// enter counts a run, unless the worker stops.
+func (w *Worker) enter() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopping {
+		return false
+	}
+	w.runs.Add(1)
+	return true
+}
+
+// claim asks until Redis has answered: a claim that was taken and then given
+// up for want of an answer would hold the job for as long as this process
+// lives.
+func (w *Worker) claim(p jobs.TaskPayload) (*jobs.Claim, jobs.Verdict, error) {
+	owner := w.opt.Process.NewOwner()
+	for {
+		c, v, err := w.opt.Store.Claim(w.store, p, owner)
+		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {
+			return c, v, err
+		}
+		if !pause(w.store, storePause) {
+			return nil, jobs.Held, err
+		}
+	}
+}
+
+// execute runs the handler of a claimed job and records its outcome.
+func (w *Worker) execute(claim *jobs.Claim) {
+	ctx, cancel := context.WithCancelCause(w.handlers)
+	defer cancel(nil)
+	limited, cancelLimit := context.WithTimeoutCause(ctx, claim.Limit, ErrLimit)
+	defer cancelLimit()
+	r := &Run{Job: claim.Job, claim: claim, cancel: cancel}
+	w.mu.Lock()
+	w.running[r.ID] = r
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.running[r.ID] == r {
+			delete(w.running, r.ID)
+		}
+	}()
+	if claim.CancelAsked {
+		cancel(jobs.ErrCancelAsked)
+	}
+	began := time.Now()
+	out := w.call(limited, r)
+	w.conclude(claim, out, time.Since(began))
+}
+
+// call runs the handler and turns a panic into a failure.
+func (w *Worker) call(ctx context.Context, r *Run) (out Outcome) {
+	h := w.opt.Handlers[r.Type]
+	if h == nil {
+		return GiveUp(fmt.Errorf("this worker does not know jobs of type %q", r.Type), nil)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			w.opt.Log.Error("handler panicked", "job", r.ID, "type", r.Type, "panic", p, "stack", string(debug.Stack()))
+			out = GiveUp(errors.New("internal error: the handler panicked"), nil)
+		}
+	}()
+	return h(ctx, r)
+}
+
+// conclude turns the outcome into a transition of the record.
+func (w *Worker) conclude(claim *jobs.Claim, out Outcome, took time.Duration) {
+	result, err := out.resultJSON()
+	if err != nil {
+		out, result = GiveUp(err, nil), nil
+	}
+	log := w.opt.Log.With("job", claim.ID, "type", claim.Type, "attempt", claim.Attempt, "took", took.Round(time.Millisecond))
+	end := jobs.End{Result: result}
+	switch {
+	case out.kind == retry && claim.Tries+1 < claim.MaxTries:
+		log.Info("job is tried again", "after", out.delay, "err", out.err)
+		w.record(claim, "retry", func(ctx context.Context) error { return claim.Again(ctx, out.delay, out.err, result) })
+		return
+	case out.kind == released, out.kind == postponed:
+		log.Debug("job released", "after", out.delay)
+		w.record(claim, "release", func(ctx context.Context) error { return claim.Again(ctx, out.delay, nil, nil) })
+		return
+	case out.kind == completed:
+		end.State = jobs.Completed
+	case out.kind == cancelled:
+		end.State, end.Error = jobs.Cancelled, "cancelled"
+	default:
+		end.State, end.Error = jobs.Failed, out.err.Error()
+	}
+	log.Info("job ended", "state", end.State, "err", end.Error)
+	w.record(claim, "finish", func(ctx context.Context) error { return claim.Finish(ctx, end) })
+}
+
+// record repeats a transition until Redis has taken it, or the worker stops
+// for good: then the job is taken over once this process counts as gone.
+func (w *Worker) record(claim *jobs.Claim, what string, f func(context.Context) error) {
+	for {
+		err := f(w.store)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, jobs.ErrLost):
+			w.opt.Log.Warn("job went on without this handler", "job", claim.ID, "attempt", claim.Attempt, "transition", what)
+			return
+		case !errors.Is(err, jobs.ErrUnavailable):
+			w.opt.Log.Error("transition failed", "job", claim.ID, "transition", what, "err", err)
+			return
+		}
+		if !pause(w.store, storePause) {
+			w.opt.Log.Error("stopped before the outcome was recorded", "job", claim.ID, "transition", what, "err", err)
+			return
+		}
+	}
+}
