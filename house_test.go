@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "configs/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -84,7 +84,8 @@ var layers = []layer{
 	{who: []string{"tasks/..."}, not: effects},
 	{who: []string{"events/..."}, may: []string{"events/...", "tasks/..."}},
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
-	{who: []string{"configs/..."}, process: true},
+	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
+	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},
 	{who: []string{"bench/...", "chaos/..."}, may: everything, process: true, kit: true},
@@ -163,7 +164,7 @@ func TestRulesFindWhatTheyForbid(t *testing.T) {
 		{"events", dependencies, source{"events/a.go": `package events; import "switchyard/jobs"`}, "events imports jobs"},
 		{"jobs", dependencies, source{"jobs/a.go": `package jobs; import ("switchyard/tasks"; "switchyard/events")`}, ""},
 		{"jobs and configs", dependencies, source{"jobs/a.go": `package jobs; import "switchyard/configs"`}, "jobs imports configs"},
-		{"configs", dependencies, source{"configs/a.go": `package configs; import "switchyard/tasks"`}, "configs imports tasks"},
+		{"configs", dependencies, source{"configs/a.go": `package configs; import "switchyard/jobs"`}, "configs imports jobs"},
 		{"cmd past app", dependencies, source{"cmd/x/a.go": `package main; import "switchyard/worker"`}, "cmd/x imports worker"},
 		{"sim in a role", dependencies, source{"worker/a.go": `package worker; import "switchyard/sim/modem"`}, "worker imports sim/modem"},
 		{"sim in app", dependencies, source{"app/a.go": `package app; import "switchyard/sim"`}, ""},

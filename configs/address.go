@@ -12,23 +12,21 @@ import (
 // What is wrong with an address is said without the address: it may hold a
 // password, or be one that went into the wrong line.
 
-// hostPort splits host:port, with a port from lowest on.
-func hostPort(s string, lowest int) (host, problem string) {
-	const want = "must be host:port, such as 127.0.0.1:6379 or [::1]:6379"
+// dialAddress returns what is wrong with a host:port to connect to.
+func dialAddress(s string) string {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || !validHost(host) {
-		return "", want
+		return `must be host:port, such as 127.0.0.1:6379 or "[::1]:6379"`
 	}
-	return host, portProblem(port, lowest)
+	return portProblem(port, 1)
 }
 
 // listenAddress splits the address of a server: the host may be missing, for
 // every interface, and the port 0, for a free one.
 func listenAddress(s string) (host, problem string) {
-	const want = `must be host:port, such as 127.0.0.1:8080 or "[::1]:8080"`
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host != "" && !validHost(host) {
-		return "", want
+		return "", `must be host:port, such as 127.0.0.1:8080 or "[::1]:8080"`
 	}
 	return host, portProblem(port, 0)
 }
@@ -41,7 +39,7 @@ func portProblem(port string, lowest int) string {
 }
 
 func portOf(address string) string {
-	_, port, _ := net.SplitHostPort(address) //nolint:errcheck // no port is an answer
+	_, port, _ := net.SplitHostPort(address) // "" is an answer
 	return port
 }
 

@@ -97,12 +97,16 @@ func unknownVariable(name string) string {
 		}
 	}
 	near := nearest(rest, variables)
-	if near == "" {
-		i := slices.IndexFunc(variables, func(v string) bool { return strings.HasSuffix(v, "_"+rest) })
-		if i < 0 {
-			return "unknown variable; one is named after the path of a key, as " + variablePrefix + "HTTP_LISTEN for http.listen: take it out"
-		}
+	if i := slices.IndexFunc(variables, func(v string) bool { return strings.HasSuffix(v, "_"+rest) }); near == "" && i >= 0 {
 		near = variables[i]
 	}
-	return "unknown variable; did you mean " + variablePrefix + near + "?"
+	if near != "" {
+		return "unknown variable; did you mean " + variablePrefix + near + "?"
+	}
+	for _, k := range allKeys {
+		if k.section() && strings.HasPrefix(name, k.variable()+"_") {
+			return "unknown variable; the keys of " + k.path + " are " + words(names(fieldsOf(k.typ)), "and")
+		}
+	}
+	return "unknown variable; one is named after the path of a key, as " + variablePrefix + "HTTP_LISTEN for http.listen: take it out"
 }

@@ -35,23 +35,20 @@ func refused(t *testing.T, yaml string, environ []string, want ...string) {
 	if !errors.As(err, &faults) {
 		t.Fatalf("got %T %v, want Errors\n%s", err, err, yaml)
 	}
-	if len(faults) != len(want) {
-		t.Errorf("got %d faults, want %d", len(faults), len(want))
-	}
+	var got []string
+	wrong := len(faults) != len(want)
 	for i, f := range faults {
+		got = append(got, f.Error())
 		if i >= len(want) {
-			t.Errorf("too many: %v", f)
-			continue
+			break
 		}
 		full := want[i]
 		if full[0] >= '0' && full[0] <= '9' {
 			full = file + ":" + full
 		}
-		if !strings.HasPrefix(f.Error(), full) {
-			t.Errorf("fault %d:\n got %v\nwant %v …", i, f, full)
-		}
+		wrong = wrong || !strings.HasPrefix(f.Error(), full)
 	}
-	if t.Failed() {
-		t.Logf("the file was:\n%s", yaml)
+	if wrong {
+		t.Errorf("got\n\t%s\nwant\n\t%s\nfor\n%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"), yaml)
 	}
 }

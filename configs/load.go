@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 )
 
 // maxFile bounds the file, so that a wrong path (a disk image, /dev/zero)
@@ -46,7 +47,7 @@ func load(name string, data []byte, environ []string) (*Config, error) {
 	}
 	l.readEnvironment(v)
 
-	if faults := append(l.faults, c.check(l.faults)...); len(faults) > 0 {
+	if faults := slices.Concat(l.faults, c.check(l.faults)); len(faults) > 0 {
 		return nil, faults.sorted()
 	}
 	return c, nil

@@ -64,8 +64,7 @@ func (k *checker) dongles() {
 			k.noted(path+".modem", webAddress(d.Modem))
 		}
 		if d.Gateway != "" {
-			_, problem := hostPort(d.Gateway, 1)
-			k.noted(path+".gateway", problem)
+			k.noted(path+".gateway", dialAddress(d.Gateway))
 		}
 	}
 }

@@ -22,8 +22,7 @@ func (k *checker) general() {
 
 func (k *checker) redis() {
 	r := k.c.Redis
-	_, problem := hostPort(r.Addr, 1)
-	k.noted("redis.addr", problem)
+	k.noted("redis.addr", dialAddress(r.Addr))
 	k.number("redis.db", int64(r.DB), 0, 15)
 	k.number("redis.pool_size", int64(r.PoolSize), 0, 10_000)
 	k.atLeast("redis.dial_timeout", r.DialTimeout, shortest)

@@ -79,29 +79,44 @@ func looksSecret(segment string) bool {
 // secret. cut says that body is the beginning of something longer, which may
 // have been cut in the middle of a character or of a secret.
 func (r *redactor) text(body []byte, limit int64, cut bool) string {
+	tail := ""
 	if cut {
 		body = wholeRunes(body)
 	}
-	s := r.replacer.Replace(strings.ToValidUTF8(string(body), "\uFFFD"))
+	s := strings.ToValidUTF8(string(body), "\uFFFD")
 	if cut {
-		s = r.trimPartial(s)
+		// First of all: of "/a/TOKEN/in" cut in its last part, the token alone
+		// would be found, and the beginning of the path be left.
+		whole := r.withoutPartial(s)
+		if whole != s {
+			s, tail = whole, redacted
+		}
 	}
+	s = r.replacer.Replace(s) + tail
 	if int64(len(s)) > limit {
 		s = string(wholeRunes([]byte(s[:limit])))
 	}
 	return s
 }
 
-// trimPartial removes the beginning of a secret from the end of s.
-func (r *redactor) trimPartial(s string) string {
-	for _, needle := range r.needles {
-		for n := min(len(needle)-1, len(s)); n >= 3; n-- {
-			if strings.HasSuffix(s, needle[:n]) {
-				return s[:len(s)-n] + redacted
+// withoutPartial removes what may be the beginning of a secret from the end of
+// s. It does so again and again, for what it removed may have been the end of
+// another one.
+func (r *redactor) withoutPartial(s string) string {
+	for {
+		longest := 0
+		for _, needle := range r.needles {
+			for n := min(len(needle)-1, len(s)); n > max(longest, 2); n-- {
+				if strings.HasSuffix(s, needle[:n]) {
+					longest = n
+				}
 			}
 		}
+		if longest == 0 {
+			return s
+		}
+		s = s[:len(s)-longest]
 	}
-	return s
 }
 
 // wholeRunes cuts off an incomplete character at the end.

@@ -1,4 +1,3 @@
-// Package delivery makes outgoing HTTP POSTs: signed, guarded, recorded.
 package delivery
 
 import (
@@ -101,6 +100,8 @@ type Sender struct {
 	// trusted is the pool of connections to URLs from the configuration. No
 	// guarded attempt ever takes one from it.
 	trusted *http.Transport
+	closed  context.Context
+	close   context.CancelFunc
 }
 
 // NewSender returns a Sender, or an error that names the faulty option.
@@ -129,13 +130,28 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.trusted = newTransport(s.dialer.DialContext, s.roots)
+	s.closed, s.close = context.WithCancel(context.Background())
+	s.trusted = newTransport(s.dialTrusted, s.roots)
 	return s, nil
 }
 
-// Close closes connections that are kept for reuse. Attempts under way are not
-// disturbed: cancel their contexts. It may be called more than once.
-func (s *Sender) Close() { s.trusted.CloseIdleConnections() }
+// Close closes the connections that are kept for reuse, and gives up those
+// that ended attempts were still opening. Call it when no attempt is under way
+// any more; more than once is fine.
+func (s *Sender) Close() {
+	s.close()
+	s.trusted.CloseIdleConnections()
+}
+
+// dialTrusted implements [dial]. The transport takes ctx's end away, so that a
+// connection opened too late for one message may serve the next; Close gives
+// it one again.
+func (s *Sender) dialTrusted(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.closed, cancel)()
+	return s.dialer.DialContext(ctx, network, address)
+}
 
 // CheckSecret reports whether a secret can sign: base64 of at least one byte,
 // usually after whsec_. The error doesn't quote it.

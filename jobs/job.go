@@ -23,11 +23,17 @@ const (
 	Cancelled State = "cancelled"
 )
 
-// States are all of them, in the order a job may pass through.
-var States = []State{Queued, Scheduled, Running, Retrying, Completed, Failed, Cancelled}
-
 // Final reports whether a job in this state has ended.
 func (s State) Final() bool { return s == Completed || s == Failed || s == Cancelled }
+
+// Known reports whether it is one of the states.
+func (s State) Known() bool {
+	switch s {
+	case Queued, Scheduled, Running, Retrying:
+		return true
+	}
+	return s.Final()
+}
 
 // Job is a record as it was read.
 type Job struct {
@@ -35,7 +41,7 @@ type Job struct {
 	Type    tasks.Type
 	State   State
 	Attempt int
-	// Run counts how often a client had it run again, from 1.
+	// Run is 1, and one more each time a client had it run again.
 	Run int
 	// Tries that failed, and Crashes that took its worker along, in this run.
 	Tries, Crashes int

@@ -9,10 +9,10 @@ import (
 // Phase of a job that others are told of.
 type Phase string
 
-// The phases.
+// The phases. Of two debts of one millisecond the start sorts first.
 const (
-	PhaseStart  Phase = "start"
-	PhaseResult Phase = "result"
+	PhaseStart  Phase = "begin"
+	PhaseResult Phase = "end"
 )
 
 // Debt is word that others have to be told of a job's phase. It stays until it

@@ -3,6 +3,9 @@ package jobs_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,9 +29,19 @@ type bundle struct {
 
 func setup(t *testing.T, change ...func(*jobs.Options)) *bundle {
 	t.Helper()
+	return setupOn(t, redisserver.Options{}, change...)
+}
+
+// kept has Redis come back from a crash with all that it said it had taken.
+var kept = redisserver.Options{Fsync: "always"}
+
+// setupOn is setup with a server of a special kind.
+func setupOn(t *testing.T, server redisserver.Options, change ...func(*jobs.Options)) *bundle {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
-	srv, err := redisserver.Start(ctx, redisserver.Options{Dir: t.TempDir()})
+	server.Dir = t.TempDir()
+	srv, err := redisserver.Start(ctx, server)
 	if err != nil {
 		t.Fatalf("%v (make deps installs redis-server)", err)
 	}
@@ -74,6 +87,29 @@ func (b *bundle) accept(t *testing.T, r jobs.Request) string {
 	return a.ID
 }
 
+// acceptMany accepts n jobs, as fast as it goes, and returns their ids sorted.
+func (b *bundle) acceptMany(t *testing.T, n int, request func(i int) jobs.Request) []string {
+	t.Helper()
+	ids := make([]string, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				a, err := b.store.Accept(b.ctx, request(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ids[i] = a.ID
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(ids)
+	return ids
+}
+
 // claim takes up the job's current attempt.
 func (b *bundle) claim(t *testing.T, id string) *jobs.Claim {
 	t.Helper()
@@ -108,4 +144,60 @@ func (b *bundle) pending(t *testing.T, queue string) []string {
 		ids[i], ids[j] = ids[j], ids[i]
 	}
 	return ids
+}
+
+// eventually looks until ok holds, which it must before the test's time is up.
+func (b *bundle) eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-b.ctx.Done():
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// hook calls its functions, where they are set, around every command; those of
+// a pipeline one by one.
+type hook struct {
+	// Before may refuse a command, which then isn't sent.
+	Before func(redis.Cmder) error
+	After  func(redis.Cmder)
+}
+
+var _ redis.Hook = hook{}
+
+func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		return h.around([]redis.Cmder{cmd}, func() error { return next(ctx, cmd) })
+	}
+}
+
+func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		return h.around(cmds, func() error { return next(ctx, cmds) })
+	}
+}
+
+func (h hook) around(cmds []redis.Cmder, send func() error) error {
+	if h.Before != nil {
+		for _, c := range cmds {
+			if err := h.Before(c); err != nil {
+				c.SetErr(err)
+				return err
+			}
+		}
+	}
+	err := send()
+	if h.After != nil {
+		for _, c := range cmds {
+			h.After(c)
+		}
+	}
+	return err
 }

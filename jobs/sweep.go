@@ -44,10 +44,17 @@ func (w *Sweeper) Outage() { w.quiet = time.Now().Add(w.store.opt.ProcessTTL) }
 // Sweep looks at every unfinished job of the hosts named and of no host. Error:
 // ErrUnavailable, which counts as an outage.
 func (w *Sweeper) Sweep(ctx context.Context, hosts []string) (Swept, error) {
+	n, err := w.sweep(ctx, hosts)
+	if errors.Is(err, ErrUnavailable) {
+		w.Outage()
+	}
+	return n, err
+}
+
+func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 	var n Swept
 	id, err := w.store.redisRunID(ctx)
 	if err != nil {
-		w.Outage()
 		return n, err
 	}
 	if w.runID != "" && id != w.runID {
@@ -61,9 +68,6 @@ func (w *Sweeper) Sweep(ctx context.Context, hosts []string) (Swept, error) {
 	}
 	for _, h := range homes {
 		if w.turns[h], err = w.store.sweepHome(ctx, h, w.turns[h], rescueRules{spare: n.Quiet}, &n); err != nil {
-			if errors.Is(err, ErrUnavailable) {
-				w.Outage()
-			}
 			return n, err
 		}
 		if err := w.store.buryDead(ctx, h); err != nil {

@@ -19,12 +19,15 @@ type TogglePayload struct {
 // NewToggle drafts the toggle of one dongle. Toggles of one dongle join, and
 // never run beside each other.
 func NewToggle(p TogglePayload, limit time.Duration, expires time.Time) Draft {
-	key := fmt.Sprintf("toggle:%d", p.Subnet)
+	key := ToggleKey(p.Subnet)
 	return Draft{
 		Type: Toggle, Host: p.Host, Subnet: p.Subnet, Queue: HostQueue(p.Host),
 		JoinKey: key, OrderKey: key, Payload: mustJSON(p), Limit: limit, MaxTries: 1, Expires: expires,
 	}
 }
+
+// ToggleKey is the join and order key of a dongle's toggles, on its host.
+func ToggleKey(subnet int) string { return fmt.Sprintf("toggle:%d", subnet) }
 
 // ToggleResult is the document of a finished toggle, as receivers of
 // `toggle/result`, the command line and the job's own record show it.

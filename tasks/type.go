@@ -1,7 +1,8 @@
 package tasks
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -121,5 +122,8 @@ func ValidSubnet(n int) bool { return n >= MinSubnet && n <= MaxSubnet }
 
 // ProxyURL is the address that clients use the dongle by.
 func ProxyURL(serverIP string, subnet int) string {
-	return fmt.Sprintf("socks5://%s:%d", serverIP, Port(subnet))
+	if strings.Contains(serverIP, ":") {
+		serverIP = "[" + serverIP + "]"
+	}
+	return "socks5://" + serverIP + ":" + strconv.Itoa(Port(subnet))
 }

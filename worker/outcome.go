@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Outcome struct {
 	result any
 	err    error
 	delay  time.Duration
+	also   func(context.Context) error
 }
 
 type kind int
@@ -37,6 +39,12 @@ const (
 
 // Done ends the job as completed. result may be nil.
 func Done(result any) Outcome { return Outcome{kind: completed, result: result} }
+
+// DoneBut ends the job as completed with a result that says that what was asked
+// for was not reached, and why.
+func DoneBut(result any, why error) Outcome {
+	return Outcome{kind: completed, result: result, err: why}
+}
 
 // GiveUp ends the job as failed, for good.
 func GiveUp(err error, result any) Outcome { return Outcome{kind: failed, err: err, result: result} }
@@ -56,6 +64,13 @@ func Release() Outcome { return Outcome{kind: released} }
 
 // Postpone hands the job back for at least delay, without counting a try.
 func Postpone(delay time.Duration) Outcome { return Outcome{kind: postponed, delay: delay} }
+
+// With has also done before the outcome is recorded. It is repeated, with the
+// recording, until Redis has taken both.
+func (o Outcome) With(also func(context.Context) error) Outcome {
+	o.also = also
+	return o
+}
 
 func (o Outcome) resultJSON() (json.RawMessage, error) {
 	if o.result == nil {

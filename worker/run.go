@@ -176,26 +176,39 @@ func (w *Worker) conclude(claim *jobs.Claim, out Outcome, took time.Duration) {
 	if err != nil {
 		out, result = GiveUp(err, nil), nil
 	}
+	record := func(what string, f func(context.Context) error) {
+		w.record(claim, what, func(ctx context.Context) error {
+			if out.also != nil {
+				if err := out.also(ctx); err != nil {
+					return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
+				}
+			}
+			return f(ctx)
+		})
+	}
 	log := w.opt.Log.With("job", claim.ID, "type", claim.Type, "attempt", claim.Attempt, "took", took.Round(time.Millisecond))
 	end := jobs.End{Result: result}
 	switch {
 	case out.kind == retry && claim.Tries+1 < claim.MaxTries:
 		log.Info("job is tried again", "after", out.delay, "err", out.err)
-		w.record(claim, "retry", func(ctx context.Context) error { return claim.Again(ctx, out.delay, out.err, result) })
+		record("retry", func(ctx context.Context) error { return claim.Again(ctx, out.delay, out.err, result) })
 		return
 	case out.kind == released, out.kind == postponed:
 		log.Debug("job released", "after", out.delay)
-		w.record(claim, "release", func(ctx context.Context) error { return claim.Again(ctx, out.delay, nil, nil) })
+		record("release", func(ctx context.Context) error { return claim.Again(ctx, out.delay, nil, nil) })
 		return
 	case out.kind == completed:
 		end.State = jobs.Completed
+		if out.err != nil {
+			end.Error = out.err.Error()
+		}
 	case out.kind == cancelled:
 		end.State, end.Error = jobs.Cancelled, "cancelled"
 	default:
 		end.State, end.Error = jobs.Failed, out.err.Error()
 	}
 	log.Info("job ended", "state", end.State, "err", end.Error)
-	w.record(claim, "finish", func(ctx context.Context) error { return claim.Finish(ctx, end) })
+	record("finish", func(ctx context.Context) error { return claim.Finish(ctx, end) })
 }
 
 // record repeats a transition until Redis has taken it, or the worker stops

@@ -262,7 +262,8 @@ func (c *Client) lost(ctx, parent context.Context, err error) error {
 		return ErrClosed
 	case parent.Err() != nil:
 		return parent.Err()
-	case errors.Is(context.Cause(ctx), ErrTimeout):
+	case errors.Is(context.Cause(ctx), ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		// The second is the dialer's own clock, a moment ahead of ours.
 		return fmt.Errorf("%w (%v)", ErrTimeout, c.timeout)
 	default:
 		return err

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"switchyard/hosts"
+	"switchyard/jobs"
+	"switchyard/tasks"
+)
+
+// The endpoints of the older proxy API keep its answers: {"error": "…"} where
+// something is wrong.
+
+type legacyError struct {
+	Error string `json:"error"`
+}
+
+func legacyProblem(w http.ResponseWriter, p *Problem) {
+	for k, v := range p.GetHeaders() {
+		w.Header()[k] = v
+	}
+	writeJSON(w, p.Status, legacyError{p.Detail})
+}
+
+// toggleBySubnet toggles and answers with the outcome: GET, POST
+// /toggle/{subnet}.
+func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	subnet, err := strconv.Atoi(chi.URLParam(r, "subnet"))
+	if err != nil || !tasks.ValidSubnet(subnet) {
+		writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
+		return
+	}
+	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
+	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, legacyError{"The request's body could not be read."})
+			return
+		}
+		t.idempotency = "POST " + r.URL.Path + " " + key
+		t.fingerprint = append([]byte(r.URL.RawQuery+"\n"), body...)
+	}
+	a, _, p := s.order(r.Context(), t)
+	if p != nil {
+		if p.Code == "unknown_dongle" {
+			p.Detail = fmt.Sprintf("Unknown dongle %d", subnet)
+		}
+		legacyProblem(w, p)
+		return
+	}
+	if a.Replayed {
+		w.Header().Set("Idempotency-Replayed", "true")
+	}
+	j, p := s.await(r.Context(), a.ID, s.opt.Config.Toggle.RequestWait.Std())
+	if p != nil {
+		legacyProblem(w, p)
+		return
+	}
+	if !j.State.Final() {
+		w.Header().Set("Location", "/api/v1/jobs/"+a.ID)
+		writeJSON(w, http.StatusAccepted, JobAccepted{JobID: a.ID, Status: string(j.State), Joined: a.Joined})
+		return
+	}
+	var result tasks.ToggleResult
+	if len(j.Result) > 0 {
+		if err := json.Unmarshal(j.Result, &result); err != nil {
+			s.opt.Log.Error("unreadable result", "job", j.ID, "err", err)
+		}
+	}
+	status := http.StatusOK
+	if !result.Success {
+		status = http.StatusInternalServerError
+	}
+	writeJSON(w, status, result.ToggleOutcome)
+}
+
+// collectWait is how long /status waits for a host that has never told
+// anything of its dongles.
+const collectWait = 15 * time.Second
+
+// status answers with the status document: GET /status.
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	ctx, cancel := s.quick(r.Context())
+	defer cancel()
+	h, p := s.findHost(ctx, "", r.URL.Query().Get("server_ip"))
+	if p != nil {
+		legacyProblem(w, p)
+		return
+	}
+	st, err := s.opt.Registry.State(ctx, h.Name)
+	if err == nil && len(st.Dongles) == 0 && len(h.Dongles) > 0 && s.opt.Registry.Online(h, s.opt.Store.Now()) {
+		s.collect(r.Context(), h)
+		ctx, cancel = s.quick(r.Context())
+		defer cancel()
+		st, err = s.opt.Registry.State(ctx, h.Name)
+	}
+	if err != nil {
+		legacyProblem(w, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err)))
+		return
+	}
+	doc, err := s.compose(ctx, h, st)
+	if err != nil {
+		legacyProblem(w, fromJobs(s.opt.Log, err))
+		return
+	}
+	writeJSON(w, http.StatusOK, doc)
+}
+
+// compose overlays what was collected with the toggles under way.
+func (s *Server) compose(ctx context.Context, h *hosts.Info, st hosts.State) (tasks.StatusDocument, error) {
+	keys := make([]string, len(h.Dongles))
+	for i, n := range h.Dongles {
+		keys[i] = tasks.ToggleKey(n)
+	}
+	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, keys)
+	if err != nil {
+		return tasks.StatusDocument{}, err
+	}
+	started := map[int]time.Time{}
+	for _, j := range underWay {
+		started[j.Subnet] = j.Started
+	}
+	return hosts.Status(s.opt.Store.Now(), s.loc, h, st, started), nil
+}
+
+// collect has the host read its dongles, and waits for it. What goes wrong
+// shows in the document: it stays empty.
+func (s *Server) collect(ctx context.Context, h *hosts.Info) {
+	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: tasks.NewCollect(h.Name, collectWait)})
+	if err != nil {
+		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "err", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, collectWait)
+	defer cancel()
+	if _, err := s.opt.Store.Wait(ctx, a.ID, s.stop); err != nil {
+		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)
+	}
+}

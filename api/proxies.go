@@ -1,0 +1,290 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"switchyard/delivery"
+	"switchyard/hosts"
+	"switchyard/jobs"
+	"switchyard/tasks"
+)
+
+// ChatID is a Telegram chat: an integer or "@channel", as a JSON number or
+// string.
+type ChatID string
+
+// Schema implements huma.SchemaProvider.
+func (ChatID) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Description: "A Telegram chat: an integer, as number or string, or @channel",
+		OneOf:       []*huma.Schema{{Type: huma.TypeInteger}, {Type: huma.TypeString, MaxLength: ptr(64)}},
+	}
+}
+
+// UnmarshalJSON reads a number or a string.
+func (c *ChatID) UnmarshalJSON(b []byte) error {
+	var n json.Number
+	if err := json.Unmarshal(b, &n); err == nil {
+		*c = ChatID(n)
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("chat_id: %w", err)
+	}
+	*c = ChatID(s)
+	return nil
+}
+
+var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
+
+func (c ChatID) valid() bool { return chatForm.MatchString(string(c)) }
+
+func ptr[T any](v T) *T { return &v }
+
+// ToggleRequest is the body of POST /api/v1/proxies/toggle.
+type ToggleRequest struct {
+	ServerIP    string   `json:"server_ip,omitempty" maxLength:"45" doc:"The host, by its public address. May be left out where there is one host." example:"198.51.100.7"`
+	Host        string   `json:"host,omitempty" maxLength:"40" doc:"The host, by name" example:"seoul-1"`
+	Port        int      `json:"port,omitempty" doc:"The dongle, by its SOCKS5 port (10011 to 10030)" example:"10016"`
+	Subnet      int      `json:"subnet,omitempty" doc:"The dongle, by its subnet (11 to 30)" example:"16"`
+	ChatID      ChatID   `json:"chat_id,omitempty"`
+	CallbackURL string   `json:"callback_url,omitempty" maxLength:"2048" doc:"Gets the result too" example:"https://hooks.example.com/toggled"`
+	Wait        *float64 `json:"wait,omitempty" minimum:"0" maximum:"200" doc:"Seconds to wait for the result; it is then the answer"`
+}
+
+// JobAccepted is the answer to a request that became a job.
+type JobAccepted struct {
+	JobID  string `json:"job_id" example:"j_01k9zd3v5y8m1q2r3s4t5v6w7x"`
+	Status string `json:"status" example:"queued" doc:"State of the job"`
+	Joined bool   `json:"joined,omitempty" doc:"The job was under way already, asked for by an earlier request"`
+}
+
+type toggleInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body within 24 hours get the first answer again"`
+	Body           ToggleRequest
+	RawBody        []byte
+}
+
+// answer is an output whose document depends on how it went.
+type answer struct {
+	Status   int
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotency-Replayed"`
+	Body     any
+}
+
+func (s *Server) proxyOperations(api huma.API) {
+	schemas := api.OpenAPI().Components.Schemas
+	huma.Register(api, huma.Operation{
+		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{"Proxies"},
+		Summary:     "Change a dongle's IP",
+		Description: "The request becomes a job; while one for the same dongle is under way it joins that one.",
+		Responses: map[string]*huma.Response{
+			"200": document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]()),
+			"202": document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]()),
+		},
+		MaxBodyBytes: -1, // limitBody has it
+		Errors:       []int{400, 404, 413, 415, 422, 429, 503},
+	}, s.toggleProxy)
+}
+
+// document describes a JSON answer.
+func document(r huma.Registry, description string, t reflect.Type) *huma.Response {
+	return &huma.Response{
+		Description: description,
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(r, t)}},
+	}
+}
+
+func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, error) {
+	b := in.Body
+	subnet, p := subnetOf(b)
+	if p != nil {
+		return nil, p
+	}
+	if b.ChatID != "" && !b.ChatID.valid() {
+		return nil, problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
+	}
+	if b.CallbackURL != "" {
+		if err := delivery.CheckURL(b.CallbackURL); err != nil {
+			return nil, problem(http.StatusBadRequest, "invalid_callback_url", "callback_url", "callback_url can't be used: "+err.Error()+".")
+		}
+	}
+	t := toggleOrder{host: b.Host, serverIP: b.ServerIP, subnet: subnet, chat: string(b.ChatID), callback: b.CallbackURL}
+	if in.IdempotencyKey != "" {
+		t.idempotency = "POST /api/v1/proxies/toggle " + in.IdempotencyKey
+		t.fingerprint = in.RawBody
+	}
+	a, _, p := s.order(ctx, t)
+	if p != nil {
+		return nil, p
+	}
+	out := &answer{Status: http.StatusAccepted, Location: "/api/v1/jobs/" + a.ID, Body: accepted(a)}
+	if a.Replayed {
+		out.Replayed = "true"
+	}
+	if b.Wait == nil || *b.Wait == 0 {
+		return out, nil
+	}
+	j, p := s.await(ctx, a.ID, time.Duration(math.Round(*b.Wait*1000))*time.Millisecond)
+	switch {
+	case p != nil:
+		return nil, p
+	case !j.State.Final():
+		out.Body = JobAccepted{JobID: a.ID, Status: string(j.State), Joined: a.Joined}
+	case j.Result == nil:
+		p := problem(http.StatusInternalServerError, "job_failed", "", "The job has failed: "+j.Error+".")
+		p.JobID = j.ID
+		return nil, p
+	default:
+		out.Status, out.Body = http.StatusOK, j.Result
+	}
+	return out, nil
+}
+
+func accepted(a jobs.Accepted) JobAccepted {
+	return JobAccepted{JobID: a.ID, Status: string(a.State), Joined: a.Joined}
+}
+
+// subnetOf finds the dongle that a request names by port or subnet.
+func subnetOf(b ToggleRequest) (int, *Problem) {
+	switch {
+	case b.Port == 0 && b.Subnet == 0:
+		return 0, problem(http.StatusBadRequest, "missing_port", "port", "Name the dongle by port (10011 to 10030) or subnet (11 to 30).")
+	case b.Port != 0 && !tasks.ValidSubnet(b.Port-tasks.Port(0)):
+		return 0, problem(http.StatusBadRequest, "invalid_port", "port", "port is 10011 to 10030.")
+	case b.Subnet != 0 && !tasks.ValidSubnet(b.Subnet):
+		return 0, problem(http.StatusBadRequest, "invalid_subnet", "subnet", "subnet is 11 to 30.")
+	case b.Port != 0 && b.Subnet != 0 && b.Port != tasks.Port(b.Subnet):
+		return 0, problem(http.StatusBadRequest, "invalid_port", "port", "port and subnet name different dongles; give one of them.")
+	case b.Port != 0:
+		return b.Port - tasks.Port(0), nil
+	}
+	return b.Subnet, nil
+}
+
+// toggleOrder is a checked wish to toggle.
+type toggleOrder struct {
+	host, serverIP string
+	subnet         int
+	chat, callback string
+	idempotency    string
+	fingerprint    []byte
+	// onlineOnly: a host that is away is refused rather than waited for.
+	onlineOnly bool
+}
+
+// order finds the host and makes the job.
+func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *hosts.Info, *Problem) {
+	ctx, cancel := s.quick(ctx)
+	defer cancel()
+	h, p := s.findHost(ctx, t.host, t.serverIP)
+	if p != nil {
+		return jobs.Accepted{}, nil, p
+	}
+	if !h.Has(t.subnet) {
+		return jobs.Accepted{}, nil, problem(http.StatusNotFound, "unknown_dongle", "port", fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.subnet))
+	}
+	now := s.opt.Store.Now()
+	if t.onlineOnly && !s.opt.Registry.Online(h, now) {
+		p := problem(http.StatusServiceUnavailable, "host_offline", "", "Host "+h.Name+" is offline.")
+		p.retryAfter = 30 * time.Second
+		return jobs.Accepted{}, nil, p
+	}
+	if p := s.tooSoon(ctx, h, t.subnet, now); p != nil {
+		return jobs.Accepted{}, nil, p
+	}
+	c := s.opt.Config.Toggle
+	draft := tasks.NewToggle(tasks.TogglePayload{Host: h.Name, ServerIP: h.ServerIP, Subnet: t.subnet}, c.Timeout.Std(), now.Add(c.MaxWait.Std()))
+	draft.ChatID, draft.CallbackURL = t.chat, t.callback
+	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: t.idempotency, Fingerprint: t.fingerprint})
+	if err != nil {
+		return jobs.Accepted{}, nil, fromJobs(s.opt.Log, err)
+	}
+	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined)
+	return a, h, nil
+}
+
+// tooSoon refuses a toggle within toggle.min_interval of the last one, unless
+// there is one under way to join.
+func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now time.Time) *Problem {
+	least := s.opt.Config.Toggle.MinInterval.Std()
+	if least == 0 {
+		return nil
+	}
+	key := tasks.ToggleKey(subnet)
+	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, []string{key})
+	if err != nil {
+		return fromJobs(s.opt.Log, err)
+	}
+	if underWay[key] != nil {
+		return nil
+	}
+	st, err := s.opt.Registry.State(ctx, h.Name)
+	if err != nil {
+		return fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+	}
+	if left := least - now.Sub(st.LastToggle[subnet]); left > 0 {
+		p := problem(http.StatusTooManyRequests, "too_soon", "", fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least))
+		p.retryAfter = left + time.Second
+		return p
+	}
+	return nil
+}
+
+// findHost finds the host that a request names, or the only one.
+func (s *Server) findHost(ctx context.Context, name, serverIP string) (*hosts.Info, *Problem) {
+	all, err := s.opt.Registry.All(ctx)
+	if err != nil {
+		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+	}
+	if name == "" && serverIP == "" {
+		switch len(all) {
+		case 0:
+			p := problem(http.StatusServiceUnavailable, "no_host", "", "No proxy host has registered yet. Start a worker on one.")
+			p.retryAfter = 5 * time.Second
+			return nil, p
+		case 1:
+			return all[0], nil
+		}
+		var names []string
+		for _, h := range all {
+			names = append(names, h.Name)
+		}
+		return nil, problem(http.StatusBadRequest, "missing_host", "host", "There are several hosts; name one: "+strings.Join(names, ", ")+".")
+	}
+	for _, h := range all {
+		if (name == "" || h.Name == name) && (serverIP == "" || h.ServerIP == serverIP) {
+			return h, nil
+		}
+	}
+	field := "host"
+	if name == "" {
+		field = "server_ip"
+	}
+	return nil, problem(http.StatusNotFound, "unknown_host", field, "No such host has registered.")
+}
+
+// await waits for a job's end; it returns the job as it is when the limit is
+// over or the process stops.
+func (s *Server) await(ctx context.Context, id string, limit time.Duration) (*jobs.Job, *Problem) {
+	ctx, cancel := context.WithTimeout(ctx, min(limit, s.opt.Config.Toggle.RequestWait.Std()))
+	defer cancel()
+	j, err := s.opt.Store.Wait(ctx, id, s.stop)
+	if err != nil {
+		return nil, fromJobs(s.opt.Log, err)
+	}
+	return j, nil
+}

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"switchyard/configs"
+	"switchyard/hosts"
+	"switchyard/jobs"
+)
+
+// Options of a Server.
+type Options struct {
+	Config   *configs.Config
+	Store    *jobs.Store
+	Registry *hosts.Registry
+	Log      *slog.Logger
+	// Version of this program.
+	Version string
+	// Ready says what stands against taking requests; nil: nothing. It is
+	// asked by /readyz, with a short deadline.
+	Ready func(context.Context) error
+}
+
+// Server is the API's handler.
+type Server struct {
+	opt     Options
+	loc     *time.Location
+	handler http.Handler
+
+	stop     chan struct{}
+	stopOnce sync.Once
+}
+
+// New returns a server that has not been asked anything.
+func New(opt Options) *Server {
+	s := &Server{opt: opt, loc: opt.Config.Location(), stop: make(chan struct{})}
+	r := chi.NewRouter()
+	r.Use(s.recoverPanic, middleware.StripSlashes, s.refuseForeignPages, s.limitBody)
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, q *http.Request) {
+		writeProblem(w, problem(http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not take "+q.Method+"."))
+	})
+	s.routes(r)
+	s.handler = r
+	return s
+}
+
+func (s *Server) routes(r chi.Router) {
+	api := humachi.New(r, humaConfig(s.opt.Version))
+	s.proxyOperations(api)
+	s.jobOperations(api)
+	r.Get("/toggle/{subnet}", s.toggleBySubnet)
+	r.Post("/toggle/{subnet}", s.toggleBySubnet)
+	r.Get("/status", s.status)
+	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
+	r.Get("/readyz", s.readyz)
+	r.Get("/", s.index)
+}
+
+var statusOK = map[string]string{"status": "ok"}
+
+// humaConfig leaves out huma's own error format, and its transformer that adds
+// "$schema" to documents whose members are fixed.
+func humaConfig(version string) huma.Config {
+	huma.NewError = newError
+	c := huma.DefaultConfig("Switchyard", version)
+	c.CreateHooks = nil
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// StopWaiting turns /readyz off and answers all requests that wait for a job,
+// now and from now on. It may be called twice.
+func (s *Server) StopWaiting() { s.stopOnce.Do(func() { close(s.stop) }) }
+
+func (s *Server) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// quick bounds what a request may spend on Redis before it is answered.
+func (s *Server) quick(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.opt.Config.Redis.CommandTimeout.Std())
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if s.stopping() {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "stopping"})
+		return
+	}
+	ctx, cancel := s.quick(r.Context())
+	defer cancel()
+	if err := s.opt.Ready(ctx); err != nil {
+		s.opt.Log.Debug("not ready", "err", err)
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
+		return
+	}
+	writeJSON(w, http.StatusOK, statusOK)
+}
+
+func (s *Server) recoverPanic(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			s.opt.Log.Error("request handler panicked", "path", r.URL.Path, "panic", p)
+			writeProblem(w, problem(http.StatusInternalServerError, "internal", "", "Something went wrong here; it has been logged."))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseForeignPages keeps web pages of other sites from using a visitor's
+// browser to act here: a browser says where a request comes from.
+func (s *Server) refuseForeignPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Pages of other sites may not use this API."))
+			return
+		}
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && acts(r) {
+			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Links on other sites may not start a job here."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// acts reports whether the request starts something, although it may be a GET.
+func acts(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead || len(r.URL.Path) >= 8 && r.URL.Path[:8] == "/toggle/"
+}
+
+func (s *Server) limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := s.opt.Config.HTTP.MaxBody
+		if r.ContentLength > limit {
+			writeProblem(w, problem(http.StatusRequestEntityTooLarge, "too_large", "", "The request's body is too large."))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,268 @@
+package configs
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Ensure that every value which a process could not run with is refused, with
+// line, key and what to do.
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	// A host that lacks nothing, one line.
+	const host = "host: {name: a, echo_urls: ['http://example.com'], "
+	for yaml, want := range map[string]string{
+		"timezone: Asia/Soul": `1: timezone: unknown time zone "Asia/Soul": use a name of the IANA list`,
+		"timezone: Local":     "1: timezone: must name a zone",
+		`timezone: ""`:        "1: timezone: must name a zone",
+
+		"log: {level: trace}": `1: log.level: unknown level "trace"; use debug, info, warn or error`,
+		"log: {format: xml}":  `1: log.format: unknown format "xml"; use text or json`,
+
+		"redis: {addr: localhost}":         "1: redis.addr: must be host:port",
+		"redis: {addr: ':6379'}":           "1: redis.addr: must be host:port",
+		"redis: {addr: 'a b:6379'}":        "1: redis.addr: must be host:port",
+		"redis: {addr: '::1:6379'}":        "1: redis.addr: must be host:port",
+		"redis: {addr: '127.0.0:6379'}":    "1: redis.addr: must be host:port",
+		"redis: {addr: 'redis://a:6379'}":  "1: redis.addr: must be host:port",
+		"redis: {addr: 'localhost:redis'}": "1: redis.addr: the port must be a number from 1 to 65535",
+		"redis: {addr: 'localhost:0'}":     "1: redis.addr: the port must be a number from 1",
+		"redis: {addr: 'localhost:65536'}": "1: redis.addr: the port must be a number from 1",
+		"redis: {db: -1}":                  "1: redis.db: is -1: it must be 0 to 15",
+		"redis: {db: 16}":                  "1: redis.db: is 16: it must be 0 to 15",
+		"redis: {pool_size: -1}":           "1: redis.pool_size: is -1: it must be 0 to 10000",
+		"redis: {dial_timeout: 0s}":        "1: redis.dial_timeout: is 0s: it must be at least 1ms",
+		"redis: {command_timeout: -1s}":    "1: redis.command_timeout: is -1s: it must be at least 1ms",
+		"redis: {username: app}":           "1: redis.username: needs redis.password too",
+
+		"http: {listen: []}":                                  "1: http.listen: names no address",
+		"http: {listen: ['127.0.0.1']}":                       "1: http.listen[0]: must be host:port",
+		"http: {listen: ['127.0.0.1:http']}":                  "1: http.listen[0]: the port must be a number from 0 to 65535",
+		"http: {listen: ['a b:80']}":                          "1: http.listen[0]: must be host:port",
+		"http: {listen: ['127.0.0.1:1', '127.0.0.1:1']}":      "1: http.listen[1]: is the same as http.listen[0]: keep one",
+		"http: {listen: [':8080']}":                           "1: http.listen[0]: :8080 can be reached from other machines",
+		"http: {listen: ['0.0.0.0:8080']}":                    "1: http.listen[0]: 0.0.0.0:8080 can be reached from other machines, and nothing here asks who is calling: listen on 127.0.0.1, [::1] or localhost, or allow everybody everything with auth.disabled: true",
+		"http: {listen: ['[::]:8080']}":                       "1: http.listen[0]: [::]:8080 can be reached",
+		"http: {listen: ['203.0.113.7:8080']}":                "1: http.listen[0]: 203.0.113.7:8080 can be reached",
+		"http: {listen: ['[::ffff:203.0.113.7]:8080']}":       "1: http.listen[0]: [::ffff:203.0.113.7]:8080 can be reached",
+		"http: {listen: ['localhost.example.com:8080']}":      "1: http.listen[0]: localhost.example.com:8080 can be reached",
+		"auth: {disabled: false}\nhttp: {listen: ['a.b:80']}": "2: http.listen[0]: a.b:80 can be reached",
+		"http: {max_body: 0}":                                 "1: http.max_body: is 0: it must be 1024 to 1073741824",
+		"http: {read_header_timeout: 0s}":                     "1: http.read_header_timeout: is 0s",
+		"http: {read_timeout: 0s}":                            "1: http.read_timeout: is 0s",
+		"http: {idle_timeout: 0s}":                            "1: http.idle_timeout: is 0s",
+		"http: {drain_timeout: -1s}":                          "1: http.drain_timeout: is -1s: it must be at least 0s",
+
+		"jobs: {retention: 59m}":           "1: jobs.retention: is 59m: it must be at least 1h",
+		"jobs: {max_per_type: 0}":          "1: jobs.max_per_type: is 0",
+		"jobs: {event_stream: 0}":          "1: jobs.event_stream: is 0",
+		"jobs: {idempotency_window: 10ms}": "1: jobs.idempotency_window: is 10ms: it must be at least 1s",
+		"jobs: {max_crashes: 0}":           "1: jobs.max_crashes: is 0: it must be 1 to 100",
+
+		"worker: {queues: [deliveries]}":          `1: worker.queues[0]: unknown queue "deliveries"; use trading, interactive, delivery, strategy or default`,
+		"worker: {queues: ['host:a']}":            "1: worker.queues[0]: the queues of a host are taken by the process with its host.name",
+		"worker: {queues: [default, default]}":    "1: worker.queues[1]: is the same as worker.queues[0]",
+		"worker: {concurrency: {deliveries: 1}}":  `1: worker.concurrency.deliveries: unknown queue "deliveries"`,
+		"worker: {concurrency: {'host:a': 1}}":    `1: worker.concurrency["host:a"]: the queues of a host`,
+		"worker: {concurrency: {default: 0}}":     "1: worker.concurrency.default: is 0: it must be 1 to 10000",
+		"worker: {concurrency: {default: 10001}}": "1: worker.concurrency.default: is 10001",
+		"worker: {heartbeat: 0s}":                 "1: worker.heartbeat: is 0s",
+		"worker: {ttl: 0s}":                       "1: worker.ttl: is 0s: it must be at least 1ms",
+		"worker: {ttl: 8999ms}":                   "1: worker.ttl: worker.ttl is 8.999s and worker.heartbeat 3s: the first must be at least three times the second",
+		"worker:\n  heartbeat: 5s":                "2: worker.heartbeat: worker.ttl is 12s and worker.heartbeat 5s",
+		"worker:\n  heartbeat: 5s\n  ttl: 14s":    "3: worker.ttl: worker.ttl is 14s",
+		"worker: {heartbeat: 2000000h, ttl: 1h}":  "1: worker.ttl: worker.ttl is 1h",
+		"worker: {fetch_hold: 0s}":                "1: worker.fetch_hold: is 0s",
+		"worker: {fetch_poll: 0s}":                "1: worker.fetch_poll: is 0s",
+		"worker: {delayed_check: 0s}":             "1: worker.delayed_check: is 0s",
+		"worker: {shutdown_timeout: 0s}":          "1: worker.shutdown_timeout: is 0s",
+		"scheduler: {sweep_interval: 0s}":         "1: scheduler.sweep_interval: is 0s",
+
+		"host: {name: Seoul, echo_urls: ['http://a']}":                           "1: host.name: must be a-z, 0-9 and dashes inside",
+		"host: {name: -a, echo_urls: ['http://a']}":                              "1: host.name: must be",
+		"host: {name: a-, echo_urls: ['http://a']}":                              "1: host.name: must be",
+		"host: {name: a.b, echo_urls: ['http://a']}":                             "1: host.name: must be",
+		"host: {name: " + strings.Repeat("a", 41) + ", echo_urls: ['http://a']}": "1: host.name: must be",
+		"host: {name: a}":                                       "1: host.name: needs host.echo_urls too",
+		"host: {server_ip: example.com}":                        "1: host.server_ip: must be one IP address",
+		"host: {server_ip: 203.0.113.0/24}":                     "1: host.server_ip: must be one IP",
+		"host: {server_ip: 'fe80::1%eth0'}":                     "1: host.server_ip: must be one IP",
+		"host: {server_ip: 0.0.0.0}":                            "1: host.server_ip: must be one IP",
+		"host: {uplink: sixteen-letters-}":                      "1: host.uplink: must be the name of a network interface",
+		"host: {uplink: a/b}":                                   "1: host.uplink: must be",
+		"host: {echo_urls: [example.com]}":                      "1: host.echo_urls[0]: must begin with http://",
+		"host: {echo_urls: ['http://a', 'http://a']}":           "1: host.echo_urls[1]: is the same as",
+		"host: {probe_timeout: 0s}":                             "1: host.probe_timeout: is 0s",
+		"host: {collect_interval: 0s}":                          "1: host.collect_interval: is 0s",
+		"host: {modem_timeout: 0s}":                             "1: host.modem_timeout: is 0s",
+		"host: {state_dir: run}":                                "1: host.state_dir: must be a path from the root",
+		`host: {state_dir: ""}`:                                 "1: host.state_dir: must be a path from the root",
+		"host:\n  dongles:\n  - subnet: 11":                     "2: host.dongles: needs host.name too",
+		host + "dongles: [{subnet: 10}]}":                       "1: host.dongles[0].subnet: is 10: it must be 11 to 30",
+		host + "dongles: [{subnet: 31}]}":                       "1: host.dongles[0].subnet: is 31",
+		host + "dongles: [{modem: 'http://a'}]}":                "1: host.dongles[0].subnet: is 0",
+		host + "dongles: [~]}":                                  "1: host.dongles[0].subnet: is 0",
+		host + "dongles: [{subnet: 11}, {subnet: 11}]}":         "1: host.dongles[1].subnet: is the same as host.dongles[0].subnet",
+		host + "dongles: [{subnet: 11, modem: 192.168.11.1}]}":  "1: host.dongles[0].modem: must begin with http://",
+		host + "dongles: [{subnet: 11, modem: 'http://'}]}":     "1: host.dongles[0].modem: names no valid host",
+		host + "dongles: [{subnet: 11, gateway: '127.0.0.1'}]}": "1: host.dongles[0].gateway: must be host:port",
+		host + "dongles: [{subnet: 11, gateway: 'a:0'}]}":       "1: host.dongles[0].gateway: the port must be",
+
+		"toggle: {concurrency: -1}":               "1: toggle.concurrency: is -1: it must be 0 to 20",
+		"toggle: {concurrency: 21}":               "1: toggle.concurrency: is 21",
+		"toggle: {timeout: 9s}":                   "1: toggle.timeout: is 9s: it must be 10s to 30m",
+		"toggle: {timeout: 31m}":                  "1: toggle.timeout: is 31m",
+		"toggle: {min_interval: -1s}":             "1: toggle.min_interval: is -1s",
+		"toggle: {max_wait: 0s}":                  "1: toggle.max_wait: is 0s",
+		"toggle: {request_wait: 201s}":            "1: toggle.request_wait: is 3m21s: it must be 0s to 3m20s",
+		"toggle: {request_wait: -1s}":             "1: toggle.request_wait: is -1s",
+		"toggle: {methods: []}":                   "1: toggle.methods: names no method: use net_mode, dataswitch or both",
+		"toggle: {methods: [reboot]}":             `1: toggle.methods[0]: unknown method "reboot"; use net_mode or dataswitch`,
+		"toggle: {methods: [net_mode, net_mode]}": "1: toggle.methods[1]: is the same as toggle.methods[0]",
+		"toggle: {unchanged: retry}":              `1: toggle.unchanged: unknown word "retry"; use escalate or accept`,
+		"toggle: {step_limit: 0s}":                "1: toggle.step_limit: is 0s",
+		"toggle: {dataswitch_holds: []}":          "1: toggle.dataswitch_holds: is empty, so the method dataswitch has nothing to try",
+		"toggle: {dataswitch_holds: [0s]}":        "1: toggle.dataswitch_holds[0]: is 0s",
+		"toggle: {dataswitch_holds: [45s]}":       "1: toggle.dataswitch_holds[0]: a hold of 45s can't end within toggle.step_limit, 45s",
+		"toggle: {step_limit: 10s}":               "1: toggle.step_limit: a hold of 15s can't end",
+		"toggle: {poll_interval: 0s}":             "1: toggle.poll_interval: is 0s",
+
+		"callbacks:\n  toggle:\n  - start_url: http://a\n":                                           "3: callbacks.toggle[0].name: must be a name",
+		"callbacks:\n  toggle:\n  - name: A\n    start_url: http://a\n":                              "3: callbacks.toggle[0].name: must be a name",
+		"callbacks: {toggle: [{name: a, start_url: 'http://a'}, {name: a, result_url: 'http://a'}]}": "1: callbacks.toggle[1].name: is the same as callbacks.toggle[0].name",
+		"callbacks: {toggle: [{name: a}]}":                                                           "1: callbacks.toggle[0]: needs start_url, result_url or both",
+		"callbacks: {toggle: [{name: a, start_url: 'ftp://a'}]}":                                     "1: callbacks.toggle[0].start_url: must begin with http://",
+		"callbacks: {toggle: [{name: a, result_url: 'http://u@example.com'}]}":                       "1: callbacks.toggle[0].result_url: must not hold a user name",
+		"callbacks: {max_attempts: 0}":                                                               "1: callbacks.max_attempts: is 0: it must be 1 to 50",
+		"callbacks: {max_attempts: 51}":                                                              "1: callbacks.max_attempts: is 51",
+		"callbacks: {first_retry: 0s}":                                                               "1: callbacks.first_retry: is 0s",
+		"callbacks: {max_retry: 0s}":                                                                 "1: callbacks.max_retry: is 0s",
+		"callbacks: {max_retry: 1s}":                                                                 "1: callbacks.max_retry: callbacks.max_retry is 1s and callbacks.first_retry 2s",
+		"callbacks: {first_retry: 1h}":                                                               "1: callbacks.first_retry: callbacks.max_retry is 10m and callbacks.first_retry 1h",
+		"callbacks: {timeout: 0s}":                                                                   "1: callbacks.timeout: is 0s",
+		"callbacks: {secret: abc}":                                                                   "1: callbacks.secret: must begin with whsec_",
+		"callbacks: {secret: whsec_}":                                                                "1: callbacks.secret: holds 0 bytes after whsec_: it must be 24 to 64",
+		"callbacks: {secret: whsec_AA==}":                                                            "1: callbacks.secret: holds 1 byte after whsec_",
+		"callbacks: {secret: whsec_" + strings.Repeat("A", 88) + "}":                                 "1: callbacks.secret: holds 66 bytes",
+		"callbacks: {secret: whsec_AAA}":                                                             "1: callbacks.secret: is not base64",
+		"callbacks: {secrets: {example.com: abc}}":                                                   `1: callbacks.secrets["example.com"]: must begin with whsec_`,
+		`callbacks: {secrets: {example.com: ""}}`:                                                    `1: callbacks.secrets["example.com"]: must begin with whsec_`,
+		"callbacks: {secrets: {Example.com: " + signing + "}}":                                       `1: callbacks.secrets["Example.com"]: must stand under a host name in lower case`,
+		"callbacks: {secrets: {'example.com:80': " + signing + "}}":                                  `1: callbacks.secrets["example.com:80"]: must stand under a host name`,
+
+		"delivery: {allow: [192.0.2.0/33]}":          "1: delivery.allow[0]: is not a network",
+		"delivery: {allow: [192.0.2.1/24]}":          "1: delivery.allow[0]: is an address inside a network: write 192.0.2.0/24",
+		"delivery: {allow: ['http://example.com/']}": "1: delivery.allow[0]: must be a network",
+		"delivery: {allow: ['example.com:80']}":      "1: delivery.allow[0]: must be a network",
+		"delivery: {allow: ['*.example.com']}":       "1: delivery.allow[0]: must be a network",
+		"delivery: {allow: [192.0.2.256]}":           "1: delivery.allow[0]: must be a network",
+		`delivery: {allow: [""]}`:                    "1: delivery.allow[0]: must be a network",
+		"delivery: {allow: [a, b, a]}":               "1: delivery.allow[2]: is the same as delivery.allow[0]",
+		"delivery: {per_destination: 0}":             "1: delivery.per_destination: is 0",
+		"delivery: {max_response: 0}":                "1: delivery.max_response: is 0",
+	} {
+		t.Run(yaml, func(t *testing.T) {
+			t.Parallel()
+			refused(t, yaml, nil, want)
+		})
+	}
+}
+
+// Ensure that what stands just inside every bound is taken.
+func TestValidate_Accepted(t *testing.T) {
+	t.Parallel()
+	for _, yaml := range []string{
+		"timezone: UTC",
+		"redis: {addr: '[::1]:1', db: 15, username: a, password: b}",
+		"redis: {addr: 'redis_1.example.com:65535', db: 0}",
+		"http: {listen: ['127.8.9.10:1', 'LOCALHOST:1', '[::1]:0', '[::1]:0', '[::ffff:127.0.0.1]:1']}",
+		"auth: {disabled: true}\nhttp: {listen: [':80', '0.0.0.0:81', '[::]:82', 'example.com:83', '203.0.113.7:84']}",
+		"http: {max_body: 1024, drain_timeout: 0}",
+		"jobs: {retention: 1h, max_per_type: 1, event_stream: 1, max_crashes: 1}",
+		"worker: {queues: [trading, interactive, delivery, strategy, default], concurrency: {strategy: 1, trading: 10000}}",
+		"worker: {heartbeat: 4s, ttl: 12s}",
+		"host: {name: a, echo_urls: ['http://a'], dongles: [{subnet: 11}, {subnet: 30, modem: 'https://[2001:db8::1]:8443/x', gateway: 'a:1'}]}",
+		"host: {name: " + strings.Repeat("a", 40) + ", echo_urls: ['http://a']}",
+		"host: {name: 0-9, echo_urls: ['http://a'], server_ip: '2001:db8::7', uplink: ''}",
+		"toggle: {concurrency: 20, timeout: 10s, min_interval: 0s, request_wait: 0s, methods: [dataswitch], unchanged: accept}",
+		"toggle: {timeout: 30m, request_wait: 200s, methods: [net_mode], dataswitch_holds: []}",
+		"callbacks: {max_attempts: 50, first_retry: 5s, max_retry: 5s, secret: " + secretPrefix + strings.Repeat("A", 32) + "}",
+		"callbacks: {max_attempts: 1, secret: " + secretPrefix + strings.Repeat("A", 86) + "==}",
+		"callbacks: {secrets: {host.docker.internal: " + signing + ", 192.0.2.1: " + signing + "}}",
+		"callbacks: {toggle: [{name: a_b-0, start_url: 'http://203.0.113.37:10002/toggle/start'}, {name: b, result_url: 'HTTPS://example.com?x=1'}]}",
+		"delivery: {allow: [192.0.2.0/24, 192.0.2.1, '2001:db8::/32', '::1', localhost, host.docker.internal], per_destination: 1, max_response: 1048576}",
+	} {
+		accepted(t, yaml)
+	}
+}
+
+// Ensure that the defaults are valid, and that a configuration made by a
+// program can be checked as one from a file.
+func TestConfig_Validate(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	c.Worker.TTL = Duration(time.Second)
+	c.HTTP.Listen = []string{":80"}
+	err := c.Validate()
+	var faults Errors
+	if !errors.As(err, &faults) || len(faults) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	if f := faults[1]; f.Key != "worker.ttl" || f.Origin != (Origin{}) || !strings.HasPrefix(f.Error(), "worker.ttl: worker.ttl is 1s") {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// Ensure that every URL which nobody could call is refused.
+func TestWebAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"":                         "must begin with http://",
+		"example.com":              "must begin with http://",
+		"//example.com":            "must begin with http://",
+		"http:example.com":         "names no valid host",
+		"http://exa mple.com":      "is not a URL",
+		"http://[::1":              "is not a URL",
+		"http://example.com:":      "ends its host with a colon",
+		"http://example.com:0":     "the port must be a number from 1",
+		"http://example.com:99999": "the port must be a number",
+		"http://:80":               "names no valid host",
+		"http://192.0.2.256/":      "names no valid host",
+		"http://-a.example.com/":   "names no valid host",
+		"http://u:p@example.com/":  "must not hold a user name",
+	} {
+		if got := webAddress(address); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+}
+
+// Ensure that two calls of Default share nothing.
+func TestDefault_Own(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.HTTP.Listen[0] = "x"
+	c.Worker.Concurrency["default"] = 1
+	if d := Default(); d.HTTP.Listen[0] == "x" || d.Worker.Concurrency["default"] == 1 {
+		t.Error("a change of one shows in the other")
+	}
+}
+
+// Ensure that Location is the zone of the file, and UTC where a program made
+// one up.
+func TestConfig_Location(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	if got := time.Date(2025, 12, 13, 13, 49, 25, 0, time.UTC).In(c.Location()).Format(time.DateTime); got != "2025-12-13 22:49:25" {
+		t.Errorf("got %s", got)
+	}
+	c.Timezone = "Nowhere"
+	if c.Location() != time.UTC {
+		t.Errorf("got %v", c.Location())
+	}
+}

@@ -1,0 +1,130 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"switchyard/configs"
+	"switchyard/tasks"
+)
+
+// busyPause is how long a delivery waits when its destination has as many
+// under way as it may.
+const busyPause = time.Second
+
+// Deliverer delivers callbacks as configured. It is safe for concurrent use.
+type Deliverer struct {
+	// BusyPause is how long to wait before Enter is tried again.
+	BusyPause time.Duration
+
+	sender    *Sender
+	callbacks configs.Callbacks
+	limit     int
+
+	mu  sync.Mutex
+	now map[string]int // deliveries under way, by host:port
+}
+
+// NewDeliverer returns a deliverer that sends with s.
+func NewDeliverer(s *Sender, c configs.Callbacks, d configs.Delivery) *Deliverer {
+	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, now: map[string]int{}}
+}
+
+// Try is one attempt, and what may be shown of where it went.
+type Try struct {
+	Attempt
+	URLHost string
+}
+
+// Err is why the try failed, in words.
+func (t Try) Err() error { return errors.New(t.Error) }
+
+// Enter takes a place among the deliveries to the callback's destination, so
+// that a dead receiver holds only so many of a worker's handlers. ok is false
+// when all are taken; else call leave when done.
+func (d *Deliverer) Enter(p tasks.CallbackPayload) (leave func(), ok bool) {
+	raw, _ := d.resolve(p)
+	host := Host(raw)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.now[host] >= d.limit {
+		return nil, false
+	}
+	d.now[host]++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.now[host]--; d.now[host] == 0 {
+			delete(d.now, host)
+		}
+	}, true
+}
+
+// Deliver makes one attempt at the callback, under the given webhook-id.
+func (d *Deliverer) Deliver(ctx context.Context, id string, p tasks.CallbackPayload) Try {
+	raw, trusted := d.resolve(p)
+	if raw == "" {
+		return Try{Attempt: Attempt{
+			At: time.Now().UTC().Truncate(time.Millisecond), Code: CodeURL,
+			Error: "receiver " + p.Receiver + " is no longer configured",
+		}}
+	}
+	a := d.sender.Send(ctx, Message{
+		ID: id, URL: raw, Body: []byte(p.Body), Trusted: trusted,
+		Timeout: d.callbacks.Timeout.Std(), Secret: d.secret(raw),
+	})
+	return Try{Attempt: a, URLHost: Host(raw)}
+}
+
+// Pause is how long to wait after a failed attempt, tries having failed before
+// it: what the receiver asked for, else twice as long as the time before, with
+// up to a tenth more so that those who failed together don't come together.
+func (d *Deliverer) Pause(tries int, a Attempt) time.Duration {
+	if asked := a.RetryAfter(); asked > 0 {
+		return asked
+	}
+	p, most := d.callbacks.FirstRetry.Std(), d.callbacks.MaxRetry.Std()
+	for range tries {
+		if p *= 2; p >= most {
+			p = most
+			break
+		}
+	}
+	return p + rand.N(p/10+1)
+}
+
+// secret is what signs for the URL's host; empty: unsigned.
+func (d *Deliverer) secret(raw string) string {
+	if u, err := url.Parse(raw); err == nil {
+		for name, s := range d.callbacks.Secrets {
+			if strings.EqualFold(name, u.Hostname()) || strings.EqualFold(name, u.Host) {
+				return s.Reveal()
+			}
+		}
+	}
+	return d.callbacks.Secret.Reveal()
+}
+
+// resolve is where the callback goes; "" if its receiver is not configured.
+func (d *Deliverer) resolve(p tasks.CallbackPayload) (raw string, trusted bool) {
+	if p.Receiver == "" {
+		return p.URL, false
+	}
+	for _, r := range d.callbacks.Toggle {
+		switch p.Receiver {
+		case startName(r):
+			return r.StartURL, true
+		case resultName(r):
+			return r.ResultURL, true
+		}
+	}
+	return "", true
+}
+
+func startName(r configs.ToggleReceiver) string  { return "toggle/" + r.Name + "/start" }
+func resultName(r configs.ToggleReceiver) string { return "toggle/" + r.Name + "/result" }

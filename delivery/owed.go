@@ -1,0 +1,173 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/configs"
+	"switchyard/jobs"
+	"switchyard/tasks"
+)
+
+const (
+	// settleBatch is how many debts are read at once.
+	settleBatch = 200
+	// settlePoll is how often they are looked for without having been rung
+	// for; settleAgain, after an error.
+	settlePoll  = 5 * time.Second
+	settleAgain = 500 * time.Millisecond
+	// timeoutSlack is what a delivery's job may take beyond its attempt.
+	timeoutSlack = 15 * time.Second
+)
+
+// Settler turns what jobs owe to others into delivery jobs. Any number of them
+// may run: a debt gives the same jobs, with the same ids, to each.
+type Settler struct {
+	Store     *jobs.Store
+	Callbacks configs.Callbacks
+	// Client listens for the bell.
+	Client redis.UniversalClient
+	Log    *slog.Logger
+}
+
+// Run settles debts until ctx ends: when the bell rings, and now and then.
+func (s *Settler) Run(ctx context.Context) {
+	sub := s.Client.Subscribe(ctx, jobs.OwedChannel)
+	defer sub.Close()
+	bell := sub.ChannelWithSubscriptions()
+	wait := time.Duration(0)
+	for {
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-bell: // or a new connection: what rang before it is lost
+		case <-t.C:
+		}
+		t.Stop()
+		wait = settlePoll
+		more, err := s.settle(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.Log.Warn("could not settle what is owed; trying again", "err", err)
+			wait = settleAgain
+		case more:
+			wait = 0
+		}
+	}
+}
+
+// settle settles the oldest debts; more tells that others are left.
+func (s *Settler) settle(ctx context.Context) (more bool, err error) {
+	debts, err := s.Store.Debts(ctx, settleBatch)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range debts {
+		if err := s.follow(ctx, d); err != nil {
+			return false, fmt.Errorf("job %s: %w", d.JobID, err)
+		}
+		if err := s.Store.Settle(ctx, d); err != nil {
+			return false, err
+		}
+	}
+	return len(debts) == settleBatch, nil
+}
+
+// follow accepts the jobs that follow from a debt.
+func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
+	j, err := s.Store.Get(ctx, d.JobID)
+	if errors.Is(err, jobs.ErrUnknown) {
+		s.Log.Warn("a job that owes something is gone", "job", d.JobID, "phase", d.Phase)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, urls, err := s.Store.Audience(ctx, j)
+	if err != nil {
+		return err
+	}
+	requests, err := Plan(j, d.Phase, urls, s.Callbacks)
+	if err != nil {
+		// Nobody can be told; the job's own record still can be read.
+		s.Log.Error("can't tell others of a job", "job", j.ID, "phase", d.Phase, "err", err)
+		return nil
+	}
+	for _, r := range requests {
+		if _, err := s.Store.Accept(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Plan lists the deliveries that a job's phase asks for: its start and result
+// to each configured receiver, its result to each callback URL in urls. Those
+// of the start stand in the plan of the result too, in front: so a receiver's
+// result always comes behind its start, whoever settles which debt first.
+func Plan(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]jobs.Request, error) {
+	if j.Type != tasks.Toggle {
+		return nil, nil
+	}
+	var p tasks.TogglePayload
+	if err := json.Unmarshal(j.Payload, &p); err != nil {
+		return nil, fmt.Errorf("unreadable payload: %w", err)
+	}
+	var out []jobs.Request
+	limit := c.Timeout.Std() + timeoutSlack
+	run := strconv.Itoa(j.Run)
+	if !j.Started.IsZero() {
+		body, err := json.Marshal(tasks.ToggleStart{ServerIP: p.ServerIP, Port: tasks.Port(p.Subnet)})
+		if err != nil {
+			return nil, fmt.Errorf("writing the start: %w", err)
+		}
+		for _, r := range c.Toggle {
+			if r.StartURL == "" {
+				continue
+			}
+			name := startName(r)
+			out = append(out, jobs.Request{
+				ID: jobs.DerivedID(j.Started, j.ID, run, name),
+				Draft: tasks.NewCallback(tasks.CallbackPayload{Receiver: name, Kind: "toggle/start", Body: string(body)},
+					j.ID, orderKey(j, r), limit, 1),
+			})
+		}
+	}
+	if phase != jobs.PhaseResult || !j.State.Final() {
+		return out, nil
+	}
+	body := string(j.Result)
+	result := func(p tasks.CallbackPayload, name, order string) jobs.Request {
+		p.Kind, p.Body = "toggle/result", body
+		return jobs.Request{
+			ID:    jobs.DerivedID(j.Completed, j.ID, run, name),
+			Draft: tasks.NewCallback(p, j.ID, order, limit, c.MaxAttempts),
+		}
+	}
+	for _, r := range c.Toggle {
+		if r.ResultURL != "" {
+			name := resultName(r)
+			out = append(out, result(tasks.CallbackPayload{Receiver: name}, name, orderKey(j, r)))
+		}
+	}
+	sort.Strings(urls)
+	for _, u := range urls {
+		out = append(out, result(tasks.CallbackPayload{URL: u}, "url\x00"+u, ""))
+	}
+	return out, nil
+}
+
+// orderKey has a receiver's result wait for its start.
+func orderKey(j *jobs.Job, r configs.ToggleReceiver) string {
+	return "callback:" + j.ID + ":" + strconv.Itoa(j.Run) + ":" + r.Name
+}

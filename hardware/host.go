@@ -1,0 +1,185 @@
+package hardware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"switchyard/configs"
+	"switchyard/hardware/hilink"
+	"switchyard/hosts"
+	"switchyard/tasks"
+)
+
+// ErrNoDongle: the host has no such dongle.
+var ErrNoDongle = errors.New("the host has no such dongle")
+
+// Host is this machine as a proxy host.
+type Host struct {
+	Name     string
+	ServerIP string
+	Ladder   *Ladder
+
+	dongles  map[int]*Dongle
+	stateDir string
+}
+
+// NewHost sets a host up as configured. Dongles that are not configured are
+// found by address.
+func NewHost(c *configs.Config) (*Host, error) {
+	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, dongles: map[int]*Dongle{}}
+	ip, err := serverIP(c.Host)
+	if err != nil {
+		return nil, err
+	}
+	h.ServerIP = ip.String()
+	h.Ladder = &Ladder{
+		AcceptUnchanged: c.Toggle.Unchanged == "accept",
+		StepLimit:       c.Toggle.StepLimit.Std(),
+		Poll:            c.Toggle.PollInterval.Std(),
+	}
+	for _, m := range c.Toggle.Methods {
+		h.Ladder.Methods = append(h.Ladder.Methods, Method(m))
+	}
+	for _, d := range c.Toggle.DataswitchHolds {
+		h.Ladder.Holds = append(h.Ladder.Holds, d.Std())
+	}
+	prober := Prober{URLs: c.Host.EchoURLs, Timeout: c.Host.ProbeTimeout.Std(), HostIP: ip}
+	found := c.Host.Dongles
+	if len(found) == 0 {
+		if found, err = discover(); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range found {
+		if err := h.add(d, prober, c.Host); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *Host) add(d configs.Dongle, p Prober, c configs.Host) error {
+	var n Network = BoundNetwork{Subnet: d.Subnet}
+	modem := d.Modem
+	if modem == "" {
+		modem = fmt.Sprintf("http://192.168.%d.1", d.Subnet)
+	}
+	opt := hilink.Options{Timeout: c.ModemTimeout.Std()}
+	if d.Gateway != "" {
+		// Simulated: its web API is where it is said to be.
+		n = GatewayNetwork{Subnet: d.Subnet, Addr: d.Gateway}
+	} else {
+		opt.Dial = n.Dial
+	}
+	client, err := hilink.New(modem, opt)
+	if err != nil {
+		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
+	}
+	h.dongles[d.Subnet] = &Dongle{
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: p,
+		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
+	}
+	return nil
+}
+
+// Dongle returns the dongle with this subnet. Error: ErrNoDongle.
+func (h *Host) Dongle(subnet int) (*Dongle, error) {
+	d := h.dongles[subnet]
+	if d == nil {
+		return nil, fmt.Errorf("%w: %d", ErrNoDongle, subnet)
+	}
+	return d, nil
+}
+
+// Subnets are those of the host's dongles, ascending.
+func (h *Host) Subnets() []int {
+	out := make([]int, 0, len(h.dongles))
+	for n := range h.dongles {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Collect reads every dongle at once and calls got, from one goroutine at a
+// time, as each is ready. A dongle that hangs delays nobody but the return.
+func (h *Host) Collect(ctx context.Context, got func(subnet int, d hosts.Dongle)) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for n, d := range h.dongles {
+		wg.Go(func() {
+			found := d.Collect(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			got(n, found)
+		})
+	}
+	wg.Wait()
+}
+
+// LockPath is the file that one worker of this host at a time holds locked.
+func (h *Host) LockPath() string { return filepath.Join(h.stateDir, "host-"+h.Name+".lock") }
+
+// Close drops the connections to the modems.
+func (h *Host) Close() {
+	for _, d := range h.dongles {
+		d.Modem.Close()
+	}
+}
+
+// discover finds dongles by the host's own addresses in their networks.
+func discover() ([]configs.Dongle, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("looking for dongles: %w", err)
+	}
+	var out []configs.Dongle
+	for n := tasks.MinSubnet; n <= tasks.MaxSubnet; n++ {
+		want := BoundNetwork{Subnet: n}.Address()
+		if slices.ContainsFunc(addrs, func(a net.Addr) bool {
+			ip, ok := a.(*net.IPNet)
+			return ok && ip.IP.Equal(want)
+		}) {
+			out = append(out, configs.Dongle{Subnet: n})
+		}
+	}
+	return out, nil
+}
+
+// serverIP is the host's public address: as configured, else the uplink's,
+// else the one that the default route uses.
+func serverIP(c configs.Host) (netip.Addr, error) {
+	if c.ServerIP != "" {
+		ip, err := netip.ParseAddr(c.ServerIP)
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("host.server_ip: %w", err)
+		}
+		return ip, nil
+	}
+	if i, err := net.InterfaceByName(c.Uplink); err == nil {
+		addrs, err := i.Addrs()
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("reading the addresses of %s: %w", c.Uplink, err)
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+				ip, _ := netip.AddrFromSlice(n.IP.To4())
+				return ip, nil
+			}
+		}
+	}
+	// Connecting a UDP socket sends nothing; it only picks the source address.
+	conn, err := net.Dial("udp4", "192.0.2.1:9") //nolint:noctx // decides at once, without a network
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("finding this host's public address: interface %q has none and there is no default route: set host.server_ip: %w", c.Uplink, err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+}

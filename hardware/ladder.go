@@ -1,0 +1,223 @@
+package hardware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"switchyard/tasks"
+)
+
+// Method is a way of step 2.
+type Method string
+
+// The methods.
+const (
+	MethodNetMode    Method = "net_mode"
+	MethodDataswitch Method = "dataswitch"
+)
+
+// Repair does one step of the ladder other than 2. It returns when it has done
+// what it can; whether that helped is then probed. ErrUnavailable passes the
+// step over.
+type Repair func(ctx context.Context, d *Dongle) error
+
+// ErrUnavailable: the host can't do this step.
+var ErrUnavailable = errors.New("not available on this host")
+
+// Ladder is how a host toggles.
+type Ladder struct {
+	// Methods of step 2, in order.
+	Methods []Method
+	// AcceptUnchanged ends a toggle at step 2 when the address came back
+	// unchanged; else it goes on to step 3.
+	AcceptUnchanged bool
+	// StepLimit bounds each method and each repair.
+	StepLimit time.Duration
+	// Holds are how long mobile data is kept off, one try each.
+	Holds []time.Duration
+	// Poll is how often a modem is asked.
+	Poll time.Duration
+	// Repairs by step (1, 3, 4). A step that is missing is passed over.
+	Repairs map[int]Repair
+}
+
+// Hooks are the toggle's way to whoever ordered it.
+type Hooks struct {
+	// Check is asked before each effect; an error ends the toggle with it.
+	Check func(context.Context) error
+	// Progress is told whenever a step begins or ends.
+	Progress func(context.Context, tasks.ToggleProgress)
+}
+
+// toggle is one climb.
+type toggle struct {
+	*Ladder
+	d     *Dongle
+	hooks Hooks
+	prog  tasks.ToggleProgress
+	old   netip.Addr
+}
+
+// result of a step.
+type result int
+
+const (
+	noAddress result = iota // no connectivity
+	unchanged               // connectivity, with the old address
+	changed                 // connectivity, with another one
+	skipped
+)
+
+func (r result) String() string {
+	return [...]string{"failed", "unchanged", "ok", "skipped"}[r]
+}
+
+// Toggle gives the dongle a new address, repairing what stands in the way. The
+// outcome's Success tells whether it worked; an error means that the climb was
+// broken off (the cause of ctx, or an error of Check), and the outcome then
+// says how far it came. Diagnosis and steps are in the progress.
+func (l *Ladder) Toggle(ctx context.Context, d *Dongle, hooks Hooks) (tasks.ToggleOutcome, error) {
+	lock, err := WaitLock(ctx, d.LockPath, nil)
+	if err != nil {
+		return tasks.ToggleOutcome{}, err
+	}
+	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
+	t := &toggle{Ladder: l, d: d, hooks: hooks}
+	return t.climb(ctx)
+}
+
+func (t *toggle) climb(ctx context.Context) (tasks.ToggleOutcome, error) {
+	diagnosis, old, err := t.d.Diagnose(ctx)
+	if err != nil {
+		return tasks.ToggleOutcome{}, err
+	}
+	t.old = old
+	t.prog.Diagnosis = string(diagnosis)
+	t.prog.OldIP = text(old)
+	t.prog.Steps = []tasks.ToggleStep{}
+	t.hooks.Progress(ctx, t.prog)
+
+	reached, last := diagnosis.FirstStep(), noAddress
+	if diagnosis == Healthy {
+		last = unchanged
+	}
+	var ip netip.Addr
+	for step := diagnosis.FirstStep(); step <= 4; step++ {
+		if step == 4 && last == unchanged {
+			break // it works: no reason to cut its power
+		}
+		reached = step
+		r, addr, err := t.step(ctx, step)
+		if err != nil {
+			return tasks.ToggleOutcome{Step: reached}, err
+		}
+		if r == skipped {
+			continue
+		}
+		last, ip = r, addr
+		if r == changed || (r == unchanged && (step != 2 || t.AcceptUnchanged)) {
+			return t.success(ctx, diagnosis, step, r, ip), nil
+		}
+	}
+	if last == unchanged {
+		// Nothing above step 2 ran, or it would have ended above.
+		return t.success(ctx, diagnosis, 2, unchanged, ip), nil
+	}
+	return tasks.ToggleOutcome{Step: reached}, nil
+}
+
+// step runs one step, or each way of step 2 until the address differs.
+func (t *toggle) step(ctx context.Context, step int) (result, netip.Addr, error) {
+	if step != 2 {
+		repair := t.Repairs[step]
+		return t.timed(ctx, step, "", func(ctx context.Context) (result, netip.Addr, error) {
+			if repair == nil {
+				return skipped, netip.Addr{}, ErrUnavailable
+			}
+			if err := repair(ctx, t.d); err != nil {
+				if errors.Is(err, ErrUnavailable) {
+					return skipped, netip.Addr{}, err
+				}
+				return noAddress, netip.Addr{}, err
+			}
+			return t.awaitAny(ctx)
+		})
+	}
+	best, bestIP := noAddress, netip.Addr{}
+	for _, m := range t.Methods {
+		ways := []func(context.Context) (result, netip.Addr, error){t.netMode}
+		if m == MethodDataswitch {
+			ways = ways[:0]
+			for _, h := range t.Holds {
+				ways = append(ways, func(ctx context.Context) (result, netip.Addr, error) { return t.dataswitch(ctx, h) })
+			}
+		}
+		for _, way := range ways {
+			r, ip, err := t.timed(ctx, 2, string(m), way)
+			if err != nil || r == changed {
+				return r, ip, err
+			}
+			if r == unchanged || best == unchanged {
+				best, bestIP = r, ip
+			}
+		}
+	}
+	return best, bestIP, nil
+}
+
+// timed runs one way of a step within its limit and writes down how it went. An
+// error of the way itself is a reason; only the end of the toggle's own context
+// or a failed Check is an error.
+func (t *toggle) timed(ctx context.Context, step int, method string, way func(context.Context) (result, netip.Addr, error)) (result, netip.Addr, error) {
+	if err := t.hooks.Check(ctx); err != nil {
+		return noAddress, netip.Addr{}, err
+	}
+	began := time.Now()
+	t.prog.Steps = append(t.prog.Steps, tasks.ToggleStep{Step: step, Method: method, Outcome: "running"})
+	t.hooks.Progress(ctx, t.prog)
+	limited, cancel := context.WithTimeoutCause(ctx, t.StepLimit, fmt.Errorf("no effect within %s", t.StepLimit))
+	defer cancel()
+	r, ip, err := way(limited)
+	s := &t.prog.Steps[len(t.prog.Steps)-1]
+	s.Outcome, s.Reason, s.DurationMS = r.String(), words(err), time.Since(began).Milliseconds()
+	t.prog.NewIP = text(ip)
+	if ctx.Err() != nil {
+		s.Outcome = noAddress.String()
+		t.hooks.Progress(ctx, t.prog)
+		return noAddress, netip.Addr{}, context.Cause(ctx)
+	}
+	t.hooks.Progress(ctx, t.prog)
+	return r, ip, nil
+}
+
+// success is the outcome of a climb that ended with connectivity.
+func (t *toggle) success(ctx context.Context, diagnosis Diagnosis, step int, r result, ip netip.Addr) tasks.ToggleOutcome {
+	if step == 2 && r == changed && diagnosis == Healthy {
+		step = 0
+	}
+	if !ip.IsValid() {
+		ip = t.old
+	}
+	out := tasks.ToggleOutcome{Success: true, IP: text(ip), Step: step}
+	out.Traffic, out.Signal = t.d.radio(ctx)
+	return out
+}
+
+// compare tells what an address means for this toggle.
+func (t *toggle) compare(ip netip.Addr) result {
+	if ip == t.old {
+		return unchanged
+	}
+	return changed
+}
+
+func text(ip netip.Addr) *string {
+	if !ip.IsValid() {
+		return nil
+	}
+	s := ip.String()
+	return &s
+}

@@ -1,0 +1,175 @@
+package hardware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"switchyard/hardware/hilink"
+)
+
+// Net modes as HiLink spells them.
+const (
+	modeAuto = "00"
+	modeLTE  = "03"
+)
+
+const (
+	// dropLimit is how long a modem that was told to change its mode may stay
+	// on the network before it counts as having ignored it.
+	dropLimit = 3 * time.Second
+	// restoreLimit bounds putting things back, beyond the toggle's own time.
+	restoreLimit = 30 * time.Second
+	// settleLimit is how long a modem that never left the network is watched
+	// for a new address.
+	settleLimit = 2 * time.Second
+)
+
+// netMode sets the mode to automatic, then to LTE, then back to what it was:
+// leaving and joining the network is what brings a new address. The original
+// mode comes back whatever happens.
+func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err error) {
+	original, err := t.d.Modem.NetMode(ctx)
+	if err != nil {
+		return noAddress, netip.Addr{}, fmt.Errorf("reading the net mode: %w", err)
+	}
+	mode := func(m string) hilink.NetMode {
+		n := original // with the bands that are set
+		n.Mode = m
+		return n
+	}
+	away := false // from the original mode, or perhaps so
+	defer func() {
+		if !away {
+			return
+		}
+		restoreCtx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
+		defer cancel()
+		if restoreErr := t.setMode(restoreCtx, original); restoreErr != nil {
+			err = errors.Join(err, fmt.Errorf("putting back net mode %s: %w", original.Mode, restoreErr))
+		}
+	}()
+	now, dropped := original.Mode, false
+	for i, m := range []string{modeAuto, modeLTE, original.Mode} {
+		if i == 2 && now == m {
+			break // LTE was the original mode
+		}
+		away = away || m != original.Mode
+		if err := t.setMode(ctx, mode(m)); err != nil {
+			return noAddress, netip.Addr{}, fmt.Errorf("setting net mode %s: %w", m, err)
+		}
+		away = m != original.Mode
+		was := now
+		if now = m; was == m {
+			continue // a modem does nothing when told what it does already
+		}
+		left, err := t.awaitDrop(ctx)
+		if err != nil {
+			return noAddress, netip.Addr{}, err
+		}
+		dropped = dropped || left
+	}
+	return t.awaitNew(ctx, dropped)
+}
+
+// setMode writes a mode, again and again while the modem is too busy or
+// dialling to take it.
+func (t *toggle) setMode(ctx context.Context, m hilink.NetMode) error {
+	return t.insist(ctx, func() error { return t.d.Modem.SetNetMode(ctx, m) })
+}
+
+// insist repeats a call that the modem refuses for the moment.
+func (t *toggle) insist(ctx context.Context, call func() error) error {
+	for {
+		err := call()
+		var refused *hilink.Error
+		if err == nil || !errors.As(err, &refused) || !(refused.Busy() || refused.Code == codeDialling) {
+			return err
+		}
+		if pauseErr := pause(ctx, t.Poll); pauseErr != nil {
+			return fmt.Errorf("%w: %w", pauseErr, err)
+		}
+	}
+}
+
+// codeDialling is what a modem answers to a net mode while it dials.
+const codeDialling = 112001
+
+// dataswitch turns mobile data off, holds it off, and turns it on again. It is
+// turned on whatever happens.
+func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, ip netip.Addr, err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.StepLimit+hold)
+	defer cancel()
+	off := true
+	defer func() {
+		if !off {
+			return
+		}
+		restoreCtx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
+		defer cancel()
+		if onErr := t.insist(restoreCtx, func() error { return t.d.Modem.SetDataSwitch(restoreCtx, true) }); onErr != nil {
+			err = errors.Join(err, fmt.Errorf("switching mobile data on again: %w", onErr))
+		}
+	}()
+	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }); err != nil {
+		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data off: %w", err)
+	}
+	if err := pause(ctx, hold); err != nil {
+		return noAddress, netip.Addr{}, err
+	}
+	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, true) }); err != nil {
+		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data on: %w", err)
+	}
+	off = false
+	return t.awaitNew(ctx, true)
+}
+
+// awaitDrop waits until the modem is off the network; false if it stays on.
+func (t *toggle) awaitDrop(ctx context.Context) (bool, error) {
+	end := time.Now().Add(dropLimit)
+	for time.Now().Before(end) {
+		if s, err := t.d.Modem.Status(ctx); err == nil && !s.Connected() {
+			return true, nil
+		}
+		if err := pause(ctx, t.Poll); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// awaitNew waits until the modem is back and shows an address. dropped tells
+// that it has left the network, so the address it comes back with is final;
+// else it is given settleLimit to show another one.
+func (t *toggle) awaitNew(ctx context.Context, dropped bool) (result, netip.Addr, error) {
+	settled := time.Now().Add(settleLimit)
+	for {
+		s, err := t.d.Modem.Status(ctx)
+		switch {
+		case err == nil && !s.Connected():
+			dropped = true
+		case err == nil:
+			ip, err := t.d.Prober.Look(ctx, t.d.Network)
+			if err == nil && (ip != t.old || dropped || time.Now().After(settled)) {
+				return t.compare(ip), ip, nil
+			}
+		}
+		if err := pause(ctx, t.Poll); err != nil {
+			return noAddress, netip.Addr{}, err
+		}
+	}
+}
+
+// awaitAny waits until there is connectivity, with whatever address.
+func (t *toggle) awaitAny(ctx context.Context) (result, netip.Addr, error) {
+	for {
+		if ip, err := t.d.Prober.Look(ctx, t.d.Network); err == nil {
+			return t.compare(ip), ip, nil
+		}
+		if err := pause(ctx, t.Poll); err != nil {
+			return noAddress, netip.Addr{}, err
+		}
+	}
+}

@@ -1,0 +1,218 @@
+// Package hosts is the registry of proxy hosts in Redis: who they are, whether
+// they are alive, and the last known state of their dongles.
+//
+// A host's worker writes, everybody reads. All of a host lies under its own
+// prefix (sw:v1:h:<host>:…) but for its name in the set of hosts. A host is
+// online while it has said so within Options.TTL; what it collected stays when
+// it goes, so the state of its dongles survives restarts of every process.
+//
+// Times are Redis' clock, as the caller passes them. Registry is safe for
+// concurrent use.
+package hosts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/tasks"
+)
+
+// ErrUnknown: no host of this name or address has ever registered.
+var ErrUnknown = errors.New("no such host")
+
+// Info is what a host says of itself.
+type Info struct {
+	Name     string    `json:"name"`
+	ServerIP string    `json:"server_ip"`
+	Dongles  []int     `json:"dongles"` // subnets, ascending
+	Version  string    `json:"version"`
+	Process  string    `json:"process"`
+	Started  time.Time `json:"started_at"`
+	// Seen is its last heartbeat.
+	Seen time.Time `json:"seen_at"`
+	// Physical is the number of dongles on the USB, or of those configured
+	// where the USB can't be read.
+	Physical int            `json:"physical"`
+	Hub      *tasks.HubInfo `json:"hub_info,omitempty"`
+}
+
+// Has reports whether the host has the dongle.
+func (i *Info) Has(subnet int) bool { return slices.Contains(i.Dongles, subnet) }
+
+// Dongle is what was last collected of one dongle.
+type Dongle struct {
+	ExternalIP *string       `json:"external_ip"`
+	Connected  bool          `json:"connected"`
+	Traffic    tasks.Traffic `json:"traffic"`
+	Signal     *tasks.Signal `json:"signal"`
+	Collected  time.Time     `json:"collected_at"`
+}
+
+// Registry reads and writes the hosts.
+type Registry struct {
+	rdb redis.UniversalClient
+	ttl time.Duration
+}
+
+// New returns a registry on the client; ttl is how long a host is believed
+// online after a heartbeat.
+func New(rdb redis.UniversalClient, ttl time.Duration) *Registry {
+	return &Registry{rdb: rdb, ttl: ttl}
+}
+
+const hostsKey = "sw:v1:hosts"
+
+func infoKey(host string) string    { return "sw:v1:h:" + host + ":info" }
+func donglesKey(host string) string { return "sw:v1:h:" + host + ":dongles" }
+func togglesKey(host string) string { return "sw:v1:h:" + host + ":toggles" }
+
+// Register writes what the host says of itself; it is also its heartbeat.
+func (r *Registry) Register(ctx context.Context, i Info) error {
+	b, err := json.Marshal(i)
+	if err != nil {
+		return fmt.Errorf("marshalling host %s: %w", i.Name, err)
+	}
+	_, err = r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.SAdd(ctx, hostsKey, i.Name)
+		p.Set(ctx, infoKey(i.Name), b, 0)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("registering host %s: %w", i.Name, err)
+	}
+	return nil
+}
+
+// Leave marks the host offline at once.
+func (r *Registry) Leave(ctx context.Context, i Info) error {
+	i.Seen = time.Time{}
+	return r.Register(ctx, i)
+}
+
+// Online reports whether the host is alive at now.
+func (r *Registry) Online(i *Info, now time.Time) bool {
+	return !i.Seen.IsZero() && now.Sub(i.Seen) < r.ttl
+}
+
+// All returns every host, by name.
+func (r *Registry) All(ctx context.Context) ([]*Info, error) {
+	names, err := r.rdb.SMembers(ctx, hostsKey).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading hosts: %w", err)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	sort.Strings(names)
+	keys := make([]string, len(names))
+	for i, n := range names {
+		keys[i] = infoKey(n)
+	}
+	vals, err := r.rdb.MGet(ctx, keys...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading hosts: %w", err)
+	}
+	var out []*Info
+	for i, v := range vals {
+		s, ok := v.(string)
+		if !ok {
+			continue
+		}
+		var info Info
+		if err := json.Unmarshal([]byte(s), &info); err != nil {
+			return nil, fmt.Errorf("reading host %s: %w", names[i], err)
+		}
+		out = append(out, &info)
+	}
+	return out, nil
+}
+
+// Names returns the name of every host.
+func (r *Registry) Names(ctx context.Context) ([]string, error) {
+	names, err := r.rdb.SMembers(ctx, hostsKey).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading hosts: %w", err)
+	}
+	return names, nil
+}
+
+// Get returns one host. Error: ErrUnknown.
+func (r *Registry) Get(ctx context.Context, name string) (*Info, error) {
+	s, err := r.rdb.Get(ctx, infoKey(name)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading host %s: %w", name, err)
+	}
+	var i Info
+	if err := json.Unmarshal([]byte(s), &i); err != nil {
+		return nil, fmt.Errorf("reading host %s: %w", name, err)
+	}
+	return &i, nil
+}
+
+// SetDongle writes what was collected of one dongle.
+func (r *Registry) SetDongle(ctx context.Context, host string, subnet int, d Dongle) error {
+	b, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("marshalling dongle %d of host %s: %w", subnet, host, err)
+	}
+	if err := r.rdb.HSet(ctx, donglesKey(host), strconv.Itoa(subnet), b).Err(); err != nil {
+		return fmt.Errorf("writing dongle %d of host %s: %w", subnet, host, err)
+	}
+	return nil
+}
+
+// SetLastToggle writes when a dongle's last toggle ended.
+func (r *Registry) SetLastToggle(ctx context.Context, host string, subnet int, at time.Time) error {
+	if err := r.rdb.HSet(ctx, togglesKey(host), strconv.Itoa(subnet), at.UnixMilli()).Err(); err != nil {
+		return fmt.Errorf("writing the last toggle of dongle %d of host %s: %w", subnet, host, err)
+	}
+	return nil
+}
+
+// State is the last known state of a host's dongles, by subnet.
+type State struct {
+	Dongles    map[int]Dongle
+	LastToggle map[int]time.Time
+}
+
+// State reads the last known state of a host's dongles.
+func (r *Registry) State(ctx context.Context, host string) (State, error) {
+	var dongles, toggles *redis.MapStringStringCmd
+	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		dongles = p.HGetAll(ctx, donglesKey(host))
+		toggles = p.HGetAll(ctx, togglesKey(host))
+		return nil
+	})
+	if err != nil {
+		return State{}, fmt.Errorf("reading the dongles of host %s: %w", host, err)
+	}
+	st := State{Dongles: map[int]Dongle{}, LastToggle: map[int]time.Time{}}
+	for k, v := range dongles.Val() {
+		n, numErr := strconv.Atoi(k)
+		var d Dongle
+		if err := errors.Join(numErr, json.Unmarshal([]byte(v), &d)); err != nil {
+			return State{}, fmt.Errorf("reading dongle %s of host %s: %w", k, host, err)
+		}
+		st.Dongles[n] = d
+	}
+	for k, v := range toggles.Val() {
+		n, numErr := strconv.Atoi(k)
+		ms, msErr := strconv.ParseInt(v, 10, 64)
+		if err := errors.Join(numErr, msErr); err != nil {
+			return State{}, fmt.Errorf("reading the last toggle of dongle %s of host %s: %w", k, host, err)
+		}
+		st.LastToggle[n] = time.UnixMilli(ms).UTC()
+	}
+	return st, nil
+}

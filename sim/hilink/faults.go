@@ -1,0 +1,91 @@
+package hilink
+
+import (
+	"net/http"
+	"time"
+)
+
+// Faults are the ways a modem misbehaves. The zero value is a healthy one.
+type Faults struct {
+	// StickyAddress brings the modem back with the address it had.
+	StickyAddress bool
+	// NoAddress keeps it from attaching. One that is attached stays so until it
+	// detaches; when cleared it attaches after Options.Reattach.
+	NoAddress bool
+	// Hang takes requests and doesn't answer. When cleared, those that wait are
+	// cut off.
+	Hang bool
+	// HTML answers everything with the web page of another device.
+	HTML bool
+	// RefuseNetMode is the code that every net mode write is refused with
+	// (112003). 0: none is.
+	RefuseNetMode int
+	// RefuseWhileDialling refuses net mode writes with 112001 while the modem
+	// is on its way into the network.
+	RefuseWhileDialling bool
+	// LoseToken answers POSTs without the next token.
+	LoseToken bool
+	// ExpireSession makes the modem forget every session, once, when set. It
+	// isn't kept: Faults never shows it.
+	ExpireSession bool
+	// Slow is how long each request waits before it takes effect and is
+	// answered.
+	Slow time.Duration
+}
+
+// SetFaults replaces the modem's faults.
+func (m *Modem) SetFaults(f Faults) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f.ExpireSession {
+		m.visitors.forget()
+		f.ExpireSession = false
+	}
+	m.faults = f
+	m.radio.sticky = f.StickyAddress
+	m.radio.bar(time.Now(), f.NoAddress)
+	m.redial()
+	m.wake()
+}
+
+// Faults returns what was set last.
+func (m *Modem) Faults() Faults {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.faults
+}
+
+// suffer does to a request what a fault does before it is looked at: it waits.
+// It reports whether the request is to be answered at all.
+func (m *Modem) suffer(r *http.Request) bool {
+	m.mu.Lock()
+	faults, changed := m.faults, m.changed
+	m.mu.Unlock()
+	if faults.Slow > 0 {
+		timer := time.NewTimer(faults.Slow)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			return false
+		case <-m.done:
+			return false
+		}
+	}
+	if !faults.Hang {
+		return true
+	}
+	for faults.Hang {
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return false
+		case <-m.done:
+			return false
+		}
+		m.mu.Lock()
+		faults, changed = m.faults, m.changed
+		m.mu.Unlock()
+	}
+	return false
+}

@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"switchyard/hardware"
+	"switchyard/hosts"
+	"switchyard/jobs"
+	"switchyard/tasks"
+)
+
+// HostJobs executes the jobs of a proxy host.
+type HostJobs struct {
+	Host     *hardware.Host
+	Registry *hosts.Registry
+	// Now is Redis' clock.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Toggle is the handler of tasks.Toggle. A toggle that brought no address is a
+// completed job whose result says so.
+func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
+	var p tasks.TogglePayload
+	if err := json.Unmarshal(r.Payload, &p); err != nil {
+		return GiveUp(fmt.Errorf("unreadable payload: %w", err), nil)
+	}
+	result := tasks.FailedToggle(p, 0)
+	d, err := h.Host.Dongle(p.Subnet)
+	if err != nil {
+		return DoneBut(result, err)
+	}
+	result.ToggleOutcome, err = h.Host.Ladder.Toggle(ctx, d, hardware.Hooks{
+		Check: r.Check,
+		Progress: func(ctx context.Context, p tasks.ToggleProgress) {
+			if err := r.Progress(ctx, p); err != nil {
+				h.Log.Debug("progress not noted", "job", r.ID, "err", err)
+			}
+		},
+	})
+	ended := func(ctx context.Context) error { return h.ended(ctx, p.Subnet, result.ToggleOutcome) }
+	switch {
+	case err == nil && result.Success:
+		return Done(result).With(ended)
+	case err == nil:
+		return DoneBut(result, errors.New("no step brought connectivity")).With(ended)
+	case errors.Is(err, ErrStopping), errors.Is(err, jobs.ErrLost):
+		return Release()
+	case errors.Is(err, jobs.ErrCancelAsked):
+		return Cancelled(result).With(ended)
+	}
+	return DoneBut(result, err).With(ended)
+}
+
+// ended writes down what the end of a toggle tells about the dongle.
+func (h *HostJobs) ended(ctx context.Context, subnet int, out tasks.ToggleOutcome) error {
+	now := h.Now()
+	if err := h.Registry.SetLastToggle(ctx, h.Host.Name, subnet, now); err != nil {
+		return err
+	}
+	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, hosts.Dongle{
+		ExternalIP: out.IP, Connected: out.Success, Traffic: out.Traffic, Signal: out.Signal, Collected: now,
+	})
+}
+
+// Collect is the handler of tasks.Collect.
+func (h *HostJobs) Collect(ctx context.Context, _ *Run) Outcome {
+	if err := h.CollectNow(ctx); err != nil {
+		return GiveUp(err, nil)
+	}
+	return Done(nil)
+}
+
+// CollectNow reads every dongle into the registry. What could not be written
+// is the error; a modem that doesn't answer is none.
+func (h *HostJobs) CollectNow(ctx context.Context) error {
+	var errs []error
+	h.Host.Collect(ctx, func(subnet int, d hosts.Dongle) {
+		if ctx.Err() != nil {
+			return // cut short: says nothing about the dongle
+		}
+		d.Collected = h.Now()
+		if err := h.Registry.SetDongle(ctx, h.Host.Name, subnet, d); err != nil {
+			errs = append(errs, err)
+		}
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(errs...)
+}
