@@ -80,31 +80,34 @@ func syntaxFault(data []byte, err error) (int, string) {
 		"; check the indentation, and put text with special characters ([ ] { } : # & * ! % @) in quotes"
 }
 
+// reparsed bounds the search for a broken line, in bytes: half a second.
+const reparsed = 4 << 20
+
 // brokenLine finds the line where a document stops to be one. The parser names
 // the start of the surrounding block, often many lines above; so the longest
 // run of whole lines that still parses is looked for, backwards from the line
-// up to which the parser read.
+// up to which the parser read. Usually that is one or two lines further.
 func brokenLine(data []byte, reported int) int {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	reader := &lineReader{lines: lines}
 	_ = parseAll(reader) // it fails; how far it came is what counts
-	tries := 50          // the parser reads a few lines ahead, not more
-	for n := reader.next - 1; n > 0; n-- {
-		if blank(lines[n-1]) {
+	budget := reparsed
+	for n := reader.next - 1; n >= 0; n-- {
+		if n > 0 && blank(lines[n-1]) {
 			continue
 		}
-		if tries--; tries < 0 {
+		head := bytes.Join(lines[:n], nil)
+		if budget -= len(head); budget < 0 {
 			return reported
 		}
-		if parseAll(bytes.NewReader(bytes.Join(lines[:n], nil))) != nil {
-			continue
+		if parseAll(bytes.NewReader(head)) == nil {
+			for n < len(lines)-1 && blank(lines[n]) {
+				n++
+			}
+			return n + 1
 		}
-		for n < len(lines)-1 && blank(lines[n]) {
-			n++
-		}
-		return n + 1
 	}
-	return 1
+	return reported
 }
 
 // parseAll returns the first syntax error of a file.

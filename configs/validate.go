@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func (c *Config) Validate() error {
 // check returns everything that is wrong with the values. earlier are the
 // faults of reading them: a value that could not be read is not judged again.
 func (c *Config) check(earlier Errors) Errors {
-	k := &checker{c: c, earlier: earlier}
+	k := &checker{c: c, unread: newMarks(earlier), wrong: newMarks(earlier)}
 	k.general()
 	k.redis()
 	k.http()
@@ -35,9 +36,11 @@ func (c *Config) check(earlier Errors) Errors {
 
 // checker collects the faults of one Config.
 type checker struct {
-	c       *Config
-	earlier Errors
-	faults  Errors
+	c      *Config
+	faults Errors
+	// unread are the values that could not be read, wrong those and all that
+	// were found to be at fault since.
+	unread, wrong marks
 }
 
 // shortest is the least that a time which must not be zero can be: Redis and
@@ -47,27 +50,51 @@ const shortest = time.Millisecond
 // fault notes what is wrong with the value under key, unless it, what it is
 // part of or a part of it could not even be read.
 func (k *checker) fault(key, format string, args ...any) {
-	for _, f := range k.earlier {
-		if f.Key != "" && (within(key, f.Key) || within(f.Key, key)) {
-			return
-		}
+	if k.unread.touch(key) {
+		return
 	}
 	k.faults = append(k.faults, k.c.Fault(key, format, args...))
+	k.wrong.add(key)
 }
 
 // sound reports whether nothing is wrong with any of keys so far, for checks
 // that compare them.
-func (k *checker) sound(keys ...string) bool {
-	for _, key := range keys {
-		for _, list := range []Errors{k.earlier, k.faults} {
-			for _, f := range list {
-				if f.Key != "" && (within(key, f.Key) || within(f.Key, key)) {
-					return false
-				}
-			}
+func (k *checker) sound(keys ...string) bool { return !slices.ContainsFunc(keys, k.wrong.touch) }
+
+// marks are keys that are at fault (true), and what they are part of (false).
+type marks map[string]bool
+
+func newMarks(faults Errors) marks {
+	m := marks{}
+	for _, f := range faults {
+		m.add(f.Key)
+	}
+	return m
+}
+
+func (m marks) add(key string) {
+	if key == "" {
+		return // a fault of no key says nothing about any
+	}
+	m[key] = true
+	for key = parent(key); key != ""; key = parent(key) {
+		if _, marked := m[key]; !marked {
+			m[key] = false
 		}
 	}
-	return true
+}
+
+// touch reports whether key, a part of it or what it is part of is at fault.
+func (m marks) touch(key string) bool {
+	if _, ok := m[key]; ok {
+		return true
+	}
+	for key = parent(key); key != ""; key = parent(key) {
+		if m[key] {
+			return true
+		}
+	}
+	return false
 }
 
 // blame returns the first of keys that somebody has set, to name the right

@@ -32,7 +32,9 @@ func DerivedID(at time.Time, parts ...string) string {
 // ValidID reports whether s has the form of a job id.
 func ValidID(s string) bool {
 	rest, ok := strings.CutPrefix(s, idPrefix)
-	if !ok || rest != strings.ToLower(rest) {
+	// The length is asked for in bytes: some letters beyond ASCII have one of
+	// ours for their upper case.
+	if !ok || len(rest) != ulid.EncodedSize || rest != strings.ToLower(rest) {
 		return false
 	}
 	_, err := ulid.ParseStrict(strings.ToUpper(rest))

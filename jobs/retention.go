@@ -41,7 +41,7 @@ func (s *Store) dropOld(ctx context.Context, t tasks.Type) (int, error) {
 		if j != nil && (!j.State.Final() || (i >= surplus && j.Completed.After(cut))) {
 			continue
 		}
-		if err := s.drop(ctx, t, old[i], j); err != nil {
+		if err := s.drop(ctx, t, old[i]); err != nil {
 			return n, err
 		}
 		n++
@@ -49,21 +49,19 @@ func (s *Store) dropOld(ctx context.Context, t tasks.Type) (int, error) {
 	return n, nil
 }
 
-// drop forgets one job; j is nil if its record is already gone.
-func (s *Store) drop(ctx context.Context, t tasks.Type, member string, j *Job) error {
+// drop forgets one job, or what is left of it where its record is already gone.
+func (s *Store) drop(ctx context.Context, t tasks.Type, member string) error {
 	id, h := parseMember(member)
 	keys := []string{h.record(id), pointer(id), h.audience(id), typeIndex(t)}
 	if h != "" {
 		keys = append(keys, hostIndex(string(h)))
 	}
-	if j != nil {
-		chats, _, err := s.Audience(ctx, j)
-		if err != nil {
-			return err
-		}
-		for _, c := range chats {
-			keys = append(keys, chatIndex(c))
-		}
+	chats, _, err := s.Audience(ctx, &Job{ID: id, Host: string(h)})
+	if err != nil {
+		return err
+	}
+	for _, c := range chats {
+		keys = append(keys, chatIndex(c))
 	}
 	if err := dropScript.Run(ctx, s.rdb, keys, member).Err(); err != nil {
 		return unavailable("forgetting job "+id, err)

@@ -19,6 +19,8 @@ import (
 	"switchyard/tasks"
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 // swiftly has processes forgotten, and sweepers begin, after a moment.
 func swiftly(o *jobs.Options) { o.ProcessTTL = time.Millisecond }
 
@@ -58,7 +60,7 @@ func (b *bundle) fetch(t *testing.T, id string, lease time.Duration) {
 // long enough to take somebody for dead.
 func (b *bundle) sweep(t *testing.T) jobs.Swept {
 	t.Helper()
-	return b.awake(t, b.store.NewSweeper(slog.New(slog.DiscardHandler)))
+	return b.awake(t, b.store.NewSweeper(discard))
 }
 
 // awake sweeps until the sweeper's quiet time is over, and once then.
@@ -445,7 +447,7 @@ func TestSweepExpires(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(o *jobs.Options) { o.ProcessTTL = time.Hour })
 			id := b.accept(t, expiring(tt.request, -time.Second))
-			w := b.store.NewSweeper(slog.New(slog.DiscardHandler))
+			w := b.store.NewSweeper(discard)
 			for round := range 2 {
 				n, err := w.Sweep(b.ctx, []string{"h1"})
 				must(t, err)
@@ -530,7 +532,7 @@ func TestSweepIsQuietAfterAnOutage(t *testing.T) {
 			id := b.accept(t, toggle(16))
 			b.claim(t, id)
 			b.alive(t, b.proc)
-			w := b.store.NewSweeper(slog.New(slog.DiscardHandler))
+			w := b.store.NewSweeper(discard)
 			if n := b.awake(t, w); n.Rescued != 0 {
 				t.Fatalf("swept %+v, want nothing done", n)
 			}
@@ -556,7 +558,7 @@ func TestSweepIsQuietAtFirst(t *testing.T) {
 	id := b.accept(t, toggle(16))
 	b.claim(t, id)
 	b.silent(t, b.proc)
-	n, err := b.store.NewSweeper(slog.New(slog.DiscardHandler)).Sweep(b.ctx, []string{"h1"})
+	n, err := b.store.NewSweeper(discard).Sweep(b.ctx, []string{"h1"})
 	must(t, err)
 	if !n.Quiet || n.Open != 1 || n.Rescued != 0 {
 		t.Errorf("swept %+v, want quiet", n)
@@ -571,7 +573,7 @@ func TestSweepOfHosts(t *testing.T) {
 	id := b.accept(t, toggle(16))
 	b.claim(t, id)
 	b.silent(t, b.proc)
-	w := b.store.NewSweeper(slog.New(slog.DiscardHandler))
+	w := b.store.NewSweeper(discard)
 	b.eventually(t, "the sweeper is no longer quiet", func() bool {
 		n, err := w.Sweep(b.ctx, []string{"h2"})
 		must(t, err)
@@ -624,7 +626,7 @@ func TestSweepOfALongBacklog(t *testing.T) {
 	lose := func(id string) {
 		must(t, b.rdb.Del(b.ctx, fmt.Sprintf("asynq:{delivery}:t:%s:%d", id, b.get(t, id).Attempt)).Err())
 	}
-	w := b.store.NewSweeper(slog.New(slog.DiscardHandler))
+	w := b.store.NewSweeper(discard)
 	b.awake(t, w)
 	lose(ids[n-1])
 	for round := range 4 {

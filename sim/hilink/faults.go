@@ -59,7 +59,7 @@ func (m *Modem) Faults() Faults {
 // It reports whether the request is to be answered at all.
 func (m *Modem) suffer(r *http.Request) bool {
 	m.mu.Lock()
-	faults, changed := m.faults, m.changed
+	faults := m.faults
 	m.mu.Unlock()
 	if faults.Slow > 0 {
 		timer := time.NewTimer(faults.Slow)
@@ -75,17 +75,43 @@ func (m *Modem) suffer(r *http.Request) bool {
 	if !faults.Hang {
 		return true
 	}
-	for faults.Hang {
+	m.hang(r)
+	return false
+}
+
+// hang keeps a request until the fault is over, its client goes or the modem
+// closes.
+func (m *Modem) hang(r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hanging++
+	m.wake()
+	defer func() {
+		m.hanging--
+		m.wake()
+	}()
+	for m.faults.Hang {
+		changed := m.changed
+		m.mu.Unlock()
+		gone := false
 		select {
 		case <-changed:
 		case <-r.Context().Done():
-			return false
+			gone = true
 		case <-m.done:
-			return false
+			gone = true
 		}
 		m.mu.Lock()
-		faults, changed = m.faults, m.changed
-		m.mu.Unlock()
+		if gone {
+			return
+		}
 	}
-	return false
+}
+
+// Hanging is how many requests the fault Hang keeps waiting. WaitFor notices
+// its changes too.
+func (m *Modem) Hanging() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hanging
 }

@@ -54,14 +54,13 @@ func TestFault_noAddress(t *testing.T) {
 	if err := toggled(t, m, c); err != nil {
 		t.Fatal(err)
 	}
-	for range 50 { // each call takes a moment: more than ten milliseconds in all
-		st, err := c.Status(within(t))
-		if err != nil || st.Connected() {
-			t.Fatalf("%v, %v", st, err)
-		}
-	}
-	if n := count(m.Ledger(), "attached"); n != 1 {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // five times the way back
+	defer cancel()
+	if err := m.WaitFor(ctx, func(e []sim.Entry) bool { return count(e, "attached") > 1 }); err == nil {
 		t.Errorf("%q happened", happened(m))
+	}
+	if st, err := c.Status(within(t)); err != nil || st.Connected() {
+		t.Errorf("%v, %v", st, err)
 	}
 	m.SetFaults(sim.Faults{})
 	wait(t, m, "attached", 2)
@@ -79,28 +78,27 @@ func TestFault_hang(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+	if err := m.WaitFor(within(t), func([]sim.Entry) bool { return m.Hanging() == 0 }); err != nil {
+		t.Errorf("requests hang whose client has gone: %v", err)
+	}
 	m.SetFaults(sim.Faults{})
 	patient := dial(t, m, client.Options{})
 	if st, err := patient.Status(within(t)); err != nil || !st.Connected() {
 		t.Errorf("%v, %v", st, err)
 	}
 
-	for name, end := range map[string]func(){
-		"the fault's end": func() { m.SetFaults(sim.Faults{}) },
-		"close":           m.Close,
-	} {
+	for _, end := range []func(){func() { m.SetFaults(sim.Faults{}) }, m.Close} {
 		m.SetFaults(sim.Faults{Hang: true})
 		ended := make(chan error, 1)
 		go func() { ended <- patient.SetDataSwitch(within(t), false) }()
-		time.AfterFunc(10*time.Millisecond, end)
-		if err := <-ended; err == nil || errors.Is(err, client.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v, want the connection cut", name, err)
+		if err := m.WaitFor(within(t), func([]sim.Entry) bool { return m.Hanging() == 1 }); err != nil {
+			t.Fatal(err)
 		}
-		if name == "close" {
-			break
+		end()
+		if err := <-ended; err == nil || errors.Is(err, client.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the connection cut", err)
 		}
 	}
-	m.Close()
 	if n := count(m.Ledger(), "dataswitch"); n != 0 {
 		t.Errorf("a request that hung was carried out: %q", happened(m))
 	}

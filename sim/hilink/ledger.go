@@ -50,7 +50,7 @@ func (m *Modem) Ledger() []Entry {
 }
 
 // WaitFor waits until cond holds of the ledger. It asks at once, and again after
-// each change; cond may call the modem. The error is ctx's, with what the ledger
+// each change of it, of the faults and of Hanging; cond may call the modem. The error is ctx's, with what the ledger
 // holds at the time, or that the modem was closed.
 func (m *Modem) WaitFor(ctx context.Context, cond func([]Entry) bool) error {
 	for {

@@ -66,8 +66,9 @@ type Modem struct {
 	visitors *visitors
 	readings *readings
 	faults   Faults
+	hanging  int // requests that Faults.Hang holds
 	ledger   []Entry
-	changed  chan struct{} // closed and replaced when ledger or faults change
+	changed  chan struct{} // closed and replaced when ledger, faults or hanging change
 }
 
 // phase is how far a modem's life has come.
@@ -96,7 +97,7 @@ func New(opt Options) *Modem {
 	if opt.NetMode == (NetMode{}) {
 		opt.NetMode = capturedMode()
 	}
-	random := rand.New(rand.NewPCG(opt.Seed, uint64(opt.Subnet))) //nolint:gosec // plays a part, guards nothing
+	random := rand.New(rand.NewPCG(opt.Seed, uint64(opt.Subnet)))
 	m := &Modem{
 		opt:      opt,
 		done:     make(chan struct{}),

@@ -126,8 +126,8 @@ func (r *radio) bar(now time.Time, barred bool) {
 }
 
 // within reports whether less than so many tenths of reattach have passed.
-func (r *radio) within(now, since time.Time, tenths time.Duration) bool {
-	return now.Sub(since) < r.reattach*tenths/10
+func (r *radio) within(now, since time.Time, tenths int64) bool {
+	return now.Sub(since).Nanoseconds()*10 < r.reattach.Nanoseconds()*tenths
 }
 
 // status is the state of the connection.

@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/api"
+	"switchyard/configs"
+	"switchyard/delivery"
+	"switchyard/events"
+	"switchyard/hardware"
+	"switchyard/hosts"
+	"switchyard/jobs"
+	"switchyard/scheduler"
+	"switchyard/worker"
+)
+
+// Role is what a process does.
+type Role string
+
+// The roles.
+const (
+	API       Role = "api"
+	Worker    Role = "worker"
+	Scheduler Role = "scheduler"
+)
+
+// Roles are all of them.
+func Roles() []Role { return []Role{API, Worker, Scheduler} }
+
+// Options of an App.
+type Options struct {
+	Config *configs.Config
+	Roles  []Role
+	Log    *slog.Logger
+	// Version of this program.
+	Version string
+	// Embedded: Redis is the demo's own, so durability is not asked for.
+	Embedded bool
+}
+
+// App is a process' roles.
+type App struct {
+	opt Options
+	cfg *configs.Config
+	log *slog.Logger
+
+	rdb      *redis.Client // commands
+	stream   *redis.Client // blocking reads
+	store    *jobs.Store
+	registry *hosts.Registry
+	hub      *events.Hub
+
+	api       *api.Server
+	servers   []*http.Server
+	listeners []net.Listener
+	serving   sync.WaitGroup
+
+	host     *hardware.Host
+	hostLock *hardware.Lock
+	hostInfo hosts.Info
+	hostJobs *worker.HostJobs
+	worker   *worker.Worker
+	sender   *delivery.Sender
+
+	clock     context.CancelFunc // ends what runs by the clock
+	byClock   sync.WaitGroup
+	reader    context.CancelFunc
+	reading   sync.WaitGroup
+	collected chan struct{} // closed after the host's first collection
+
+	mu      sync.Mutex
+	started bool
+	stopped bool
+}
+
+// New prepares an app; nothing is opened yet.
+func New(opt Options) (*App, error) {
+	if len(opt.Roles) == 0 {
+		return nil, errors.New("no role: choose from api, worker, scheduler")
+	}
+	for _, r := range opt.Roles {
+		if !slices.Contains(Roles(), r) {
+			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
+		}
+	}
+	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{})}, nil
+}
+
+func (a *App) has(r Role) bool { return slices.Contains(a.opt.Roles, r) }
+
+// Start starts every role and returns when they are ready. ctx bounds the
+// start only. After an error, what was started is stopped again.
+func (a *App) Start(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.started || a.stopped {
+		return errors.New("app: started before, or stopped")
+	}
+	a.started = true
+	if err := a.start(ctx); err != nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.DrainTimeout.Std())
+		defer cancel()
+		a.stopped = true
+		return errors.Join(err, a.stop(stopCtx))
+	}
+	return nil
+}
+
+func (a *App) start(ctx context.Context) error {
+	// Addresses first: a port that is taken should be heard of at once.
+	if a.has(API) {
+		if err := a.listen(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.connect(ctx); err != nil {
+		return err
+	}
+	clockCtx, cancel := context.WithCancel(context.Background())
+	a.clock = cancel
+	if a.has(Worker) {
+		if err := a.startWorker(ctx, clockCtx); err != nil {
+			return err
+		}
+	}
+	if a.has(Scheduler) {
+		a.byClock.Go(func() {
+			scheduler.Run(clockCtx, scheduler.Options{
+				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
+			})
+		})
+	}
+	if a.has(API) {
+		return a.startAPI(ctx)
+	}
+	return nil
+}
+
+// Run starts the app, and stops it when ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	a.log.Info("stopping")
+	return a.Stop(context.WithoutCancel(ctx))
+}
+
+// Stop stops the app in the order of the package comment. It is bounded by the
+// configured timeouts, and by ctx.
+func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.started || a.stopped {
+		a.stopped = true
+		return nil
+	}
+	a.stopped = true
+	return a.stop(ctx)
+}
+
+func (a *App) stop(ctx context.Context) error {
+	var errs []error
+	errs = append(errs, a.stopAPI(ctx))
+	if a.clock != nil {
+		a.clock()
+	}
+	a.byClock.Wait()
+	if a.worker != nil {
+		errs = append(errs, bounded(ctx, a.cfg.Worker.ShutdownTimeout.Std()+leaveTimeout, a.worker.Stop))
+	}
+	if a.sender != nil {
+		a.sender.Close()
+	}
+	errs = append(errs, a.leaveHost(ctx))
+	if a.reader != nil {
+		a.reader()
+	}
+	if a.stream != nil {
+		// Before the reader is waited for: a blocking read ends with its
+		// connection, not with its context.
+		errs = append(errs, a.stream.Close())
+	}
+	a.reading.Wait()
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.rdb != nil {
+		errs = append(errs, a.rdb.Close())
+	}
+	a.log.Info("stopped")
+	return errors.Join(errs...)
+}
+
+// Store is the app's job store, for the demo and tests.
+func (a *App) Store() *jobs.Store { return a.store }

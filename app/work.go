@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/delivery"
+	"switchyard/hardware"
+	"switchyard/hosts"
+	"switchyard/jobs"
+	"switchyard/tasks"
+	"switchyard/worker"
+)
+
+// startWorker starts the worker with its queues, and what belongs to them: the
+// host's registration and collections, the settling of debts.
+func (a *App) startWorker(ctx, clockCtx context.Context) error {
+	log := a.log.With("role", "worker")
+	shared := a.sharedQueues()
+	queues := make([]worker.Queue, 0, len(shared)+2)
+	for _, q := range shared {
+		queues = append(queues, worker.Queue{Name: q, Concurrency: max(1, a.cfg.Worker.Concurrency[q])})
+	}
+	handlers := map[tasks.Type]worker.Handler{}
+	var hostNames []string
+	if a.cfg.Host.Name != "" {
+		if err := a.setUpHost(ctx); err != nil {
+			return err
+		}
+		hostNames = []string{a.host.Name}
+		toggles := a.cfg.Toggle.Concurrency
+		if toggles == 0 {
+			toggles = max(1, len(a.host.Subnets()))
+		}
+		queues = append(queues,
+			worker.Queue{Name: tasks.HostQueue(a.host.Name), Concurrency: toggles},
+			worker.Queue{Name: tasks.HostStatusQueue(a.host.Name), Concurrency: 1})
+		handlers[tasks.Toggle], handlers[tasks.Collect] = a.hostJobs.Toggle, a.hostJobs.Collect
+	}
+	if len(queues) == 0 {
+		return errors.New("this worker has no queue: set host.name, or worker.queues")
+	}
+	delivers := contains(queues, tasks.QueueDelivery)
+	if delivers {
+		sender, err := delivery.NewSender(delivery.SenderOptions{
+			Allow: a.cfg.Delivery.Allow, MaxResponse: a.cfg.Delivery.MaxResponse, UserAgent: "switchyard/" + a.opt.Version,
+		})
+		if err != nil {
+			return fmt.Errorf("setting up deliveries: %w", err)
+		}
+		a.sender = sender
+		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.cfg.Callbacks, a.cfg.Delivery)}
+		handlers[tasks.Callback] = c.Handle
+	}
+	process := a.store.NewProcess(len(shared) > 0, hostNames...)
+	a.hostInfo.Process = process.ID
+	w := a.cfg.Worker
+	opt := worker.Options{
+		Store: a.store, Process: process, Queues: queues, Handlers: handlers, Log: log,
+		NewClient: func(pool int) redis.UniversalClient { return a.newClient(pool) },
+		Heartbeat: w.Heartbeat.Std(), FetchHold: w.FetchHold.Std(), FetchPoll: w.FetchPoll.Std(),
+		DelayedCheck: w.DelayedCheck.Std(), ShutdownTimeout: w.ShutdownTimeout.Std(),
+	}
+	if a.host != nil {
+		opt.OnBeat = a.register
+		if err := a.takeOver(ctx, process); err != nil {
+			return err
+		}
+	}
+	a.worker = worker.New(opt)
+	if err := a.worker.Start(ctx); err != nil {
+		return err
+	}
+	if a.host != nil {
+		a.byClock.Go(func() { a.collectLoop(clockCtx) })
+	}
+	if delivers {
+		s := &delivery.Settler{Store: a.store, Callbacks: a.cfg.Callbacks, Client: a.stream, Log: log}
+		a.byClock.Go(func() { s.Run(clockCtx) })
+	}
+	return nil
+}
+
+// sharedQueues are those taken beside the host's own. Deliveries and the rest
+// are taken by default where there is no host.
+func (a *App) sharedQueues() []string {
+	if len(a.cfg.Worker.Queues) > 0 || a.cfg.Host.Name != "" {
+		return a.cfg.Worker.Queues
+	}
+	return []string{tasks.QueueDelivery, tasks.QueueDefault}
+}
+
+func contains(queues []worker.Queue, name string) bool {
+	for _, q := range queues {
+		if q.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *App) setUpHost(ctx context.Context) error {
+	h, err := hardware.NewHost(a.cfg)
+	if err != nil {
+		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
+	}
+	a.host = h
+	a.hostLock, err = hardware.WaitLock(ctx, h.LockPath(), func() {
+		a.log.Warn("another worker of this host is still running; waiting for it to end", "host", h.Name, "lock", h.LockPath())
+	})
+	if err != nil {
+		return fmt.Errorf("becoming the worker of host %s: %w", h.Name, err)
+	}
+	a.hostInfo = hosts.Info{
+		Name: h.Name, ServerIP: h.ServerIP, Dongles: h.Subnets(), Physical: len(h.Subnets()),
+		Version: a.opt.Version, Started: a.store.Now().UTC().Truncate(time.Millisecond),
+	}
+	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
+	return nil
+}
+
+// takeOver takes up what an earlier worker of the host left; the host's lock
+// proves that it is gone.
+func (a *App) takeOver(ctx context.Context, p *jobs.Process) error {
+	if err := p.BuryPredecessors(ctx, a.host.Name); err != nil {
+		return err
+	}
+	n, err := a.store.Reclaim(ctx, a.host.Name)
+	if err != nil {
+		return fmt.Errorf("taking up what an earlier worker of host %s left: %w", a.host.Name, err)
+	}
+	if n.Rescued+n.Expired+n.Lost > 0 {
+		a.log.Info("took up what an earlier worker left", "host", a.host.Name, "rescued", n.Rescued, "expired", n.Expired, "lost", n.Lost)
+	}
+	return nil
+}
+
+// register is the host's heartbeat.
+func (a *App) register(ctx context.Context) error {
+	i := a.hostInfo
+	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
+	return a.registry.Register(ctx, i)
+}
+
+// collectLoop reads the dongles at once, and then in its rhythm.
+func (a *App) collectLoop(ctx context.Context) {
+	t := time.NewTicker(a.cfg.Host.CollectInterval.Std())
+	defer t.Stop()
+	first := true
+	for {
+		err := a.hostJobs.CollectNow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			a.log.Warn("could not note the state of the dongles", "err", err)
+		} else if first {
+			first = false
+			close(a.collected)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// leaveHost says that the host is gone and frees it.
+func (a *App) leaveHost(ctx context.Context) error {
+	if a.host == nil {
+		return nil
+	}
+	var errs []error
+	if a.worker != nil {
+		errs = append(errs, bounded(ctx, leaveTimeout, func(ctx context.Context) error { return a.registry.Leave(ctx, a.hostInfo) }))
+	}
+	a.host.Close()
+	if a.hostLock != nil {
+		errs = append(errs, a.hostLock.Unlock())
+	}
+	return errors.Join(errs...)
+}

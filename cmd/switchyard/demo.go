@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"switchyard/app"
+	"switchyard/configs"
+	"switchyard/sim/receiver"
+	"switchyard/tasks"
+)
+
+const (
+	// demoDongle is what the guided toggle toggles.
+	demoDongle = 11
+	// demoLimit bounds start, toggle and callbacks together.
+	demoLimit = 60 * time.Second
+	// demoLeave bounds the stop.
+	demoLeave = 30 * time.Second
+)
+
+func (e *env) demoCommand() *cobra.Command {
+	var once, verbose bool
+	var opt app.DemoOptions
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run everything on this machine against a simulated proxy host",
+		Long: `Run everything in one process on loopback: the server with all its roles, a Redis
+of its own, a simulated proxy host with 8 modems, and a callback receiver. One
+toggle is shown with its callbacks; then it runs on until Ctrl-C.
+
+With --once: one toggle, and what came of it as one JSON document.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			level := "warn"
+			if verbose {
+				level = "debug"
+			}
+			opt.Version, opt.Log = version, e.logger(configs.Log{Level: level})
+			if once {
+				if !verbose {
+					opt.Log = slog.New(slog.DiscardHandler)
+				}
+				if len(opt.Listen) == 0 {
+					opt.Listen = []string{"127.0.0.1:0"}
+				}
+				return e.demoOnce(cmd.Context(), opt)
+			}
+			return e.demoGuided(cmd.Context(), opt)
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "toggle once, print the outcome as JSON, and end")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the whole log")
+	c.Flags().StringSliceVar(&opt.Listen, "listen", nil, "addresses of the API (default: ports 8080 and 8000 on loopback; with --once, any free port)")
+	c.Flags().StringVar(&opt.Receiver, "receiver", "", "address of the callback receiver (default: any free loopback port)")
+	return c
+}
+
+// demoToggle toggles the demo's dongle through the API and waits for both
+// callbacks.
+func demoToggle(ctx context.Context, d *app.Demo) (result json.RawMessage, callbacks []receiver.Received, err error) {
+	cl := &client{base: "http://" + d.App.Addrs()[0]}
+	status, answer, err := cl.call(ctx, http.MethodPost, "/api/v1/proxies/toggle",
+		map[string]any{"port": tasks.Port(demoDongle), "wait": demoLimit.Seconds()})
+	if err != nil {
+		return nil, nil, err
+	}
+	if status != http.StatusOK {
+		return nil, nil, refusal(status, answer)
+	}
+	err = d.Receiver.WaitFor(ctx, func(all []receiver.Received) bool {
+		callbacks = all
+		return len(all) >= 2
+	})
+	return answer, callbacks, err
+}
+
+// onceDocument is the outcome of demo --once.
+type onceDocument struct {
+	Result    json.RawMessage `json:"result"`
+	Callbacks []onceCallback  `json:"callbacks"`
+}
+
+type onceCallback struct {
+	Path    string            `json:"path"`
+	Body    string            `json:"body"`
+	Headers map[string]string `json:"headers"`
+}
+
+func (e *env) demoOnce(ctx context.Context, opt app.DemoOptions) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
+	d, err := app.StartDemo(ctx, opt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopDemo(ctx, d)) }()
+	result, callbacks, err := demoToggle(ctx, d)
+	if err != nil {
+		return err
+	}
+	doc := onceDocument{Result: result, Callbacks: []onceCallback{}}
+	var faults []error
+	for _, c := range callbacks {
+		doc.Callbacks = append(doc.Callbacks, onceCallback{Path: c.Path, Body: c.Body, Headers: c.Headers})
+		if c.Fault != "" {
+			faults = append(faults, fmt.Errorf("callback %s: %s", c.Path, c.Fault))
+		}
+	}
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("writing the outcome: %w", err)
+	}
+	if _, err := fmt.Fprintln(e.stdout, string(b)); err != nil {
+		return err
+	}
+	var r tasks.ToggleOutcome
+	if err := json.Unmarshal(result, &r); err != nil {
+		return fmt.Errorf("reading the result: %w", err)
+	}
+	if !r.Success {
+		faults = append(faults, errors.New("the toggle brought no address"))
+	}
+	return errors.Join(faults...)
+}
+
+func stopDemo(ctx context.Context, d *app.Demo) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoLeave)
+	defer cancel()
+	return d.Stop(ctx)
+}
+
+func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
+	say := func(format string, a ...any) { fmt.Fprintf(e.stdout, format+"\n", a...) }
+	startCtx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
+	d, err := app.StartDemo(startCtx, opt)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, stopDemo(ctx, d))
+		say("Stopped.")
+	}()
+	api := "http://" + d.App.Addrs()[0]
+	say("Switchyard demo: everything runs in this process, on loopback only.\n")
+	say("  API          %s", strings.Join(prefixed("http://", d.App.Addrs()), "  "))
+	say("  Receiver     %s/_received lists the callbacks", d.Receiver.URL())
+	say("  Redis        %s: %s", d.RedisAddr, d.Redis)
+	say("  Host         %s, %s, dongles %d to %d (simulated; back on the network 2 s after a switch)\n",
+		d.Config.Host.Name, d.Config.Host.ServerIP, d.Config.Host.Dongles[0].Subnet, d.Config.Host.Dongles[len(d.Config.Host.Dongles)-1].Subnet)
+
+	before := d.Modems[0].Address()
+	say("1. Toggle dongle %d, which has the address %s:\n", demoDongle, before)
+	say("   curl -X POST %s/api/v1/proxies/toggle -H 'Content-Type: application/json' -d '{\"port\": %d, \"wait\": 60}'\n", api, tasks.Port(demoDongle))
+	began := time.Now()
+	result, callbacks, err := demoToggle(startCtx, d)
+	if err != nil {
+		return err
+	}
+	say("   %s", result)
+	say("   %s became %s in %.1f s.\n", before, d.Modems[0].Address(), time.Since(began).Seconds())
+	say("2. The receiver was told, of the start and of the result:\n")
+	for _, c := range callbacks {
+		verdict := "as specified"
+		if c.Fault != "" {
+			verdict = "NOT as specified: " + c.Fault
+		}
+		say("   POST %s  (webhook-id %s; %s)", c.Path, c.Headers["Webhook-Id"], verdict)
+		say("   %s\n", c.Body)
+	}
+	say("3. Now you:\n")
+	say("   curl %s/toggle/12           # waits, and answers with the outcome", api)
+	say("   curl %s/status              # all dongles", api)
+	say("   curl %s/api/v1/jobs         # what was done", api)
+	say("   curl %s/_received           # what the receiver got\n", d.Receiver.URL())
+	say("Ctrl-C ends it.")
+	<-ctx.Done()
+	say("\nStopping…")
+	return nil
+}
+
+func prefixed(prefix string, list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = prefix + s
+	}
+	return out
+}

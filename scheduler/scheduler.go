@@ -1,0 +1,64 @@
+// Package scheduler does what happens by the clock. Every effect is a
+// transition of a record that happens once however many schedulers run, so
+// there is no leader: start as many as you like, kill any of them.
+//
+// For now that is the sweep: orphaned jobs are taken over, expired ones ended,
+// old ones forgotten (package jobs).
+package scheduler
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"switchyard/hosts"
+	"switchyard/jobs"
+)
+
+// Options of a Scheduler.
+type Options struct {
+	Store    *jobs.Store
+	Registry *hosts.Registry
+	// SweepInterval is the time between two sweeps.
+	SweepInterval time.Duration
+	Log           *slog.Logger
+}
+
+// Run sweeps until ctx ends. Whatever goes wrong is logged and tried again in
+// the next round.
+func Run(ctx context.Context, opt Options) {
+	sweeper := opt.Store.NewSweeper(opt.Log)
+	t := time.NewTicker(opt.SweepInterval)
+	defer t.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		err := sweep(ctx, sweeper, opt)
+		switch {
+		case err != nil && ctx.Err() == nil && !away:
+			opt.Log.Warn("sweep failed; trying on", "err", err)
+			away = true
+		case err == nil && away:
+			opt.Log.Info("sweep works again")
+			away = false
+		}
+	}
+}
+
+func sweep(ctx context.Context, s *jobs.Sweeper, opt Options) error {
+	if err := opt.Store.SyncClock(ctx); err != nil {
+		s.Outage()
+		return err
+	}
+	names, err := opt.Registry.Names(ctx)
+	if err != nil {
+		s.Outage()
+		return err
+	}
+	_, err = s.Sweep(ctx, names)
+	return err
+}
