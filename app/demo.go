@@ -22,6 +22,8 @@ const (
 	demoFirst    = 11
 	demoDongles  = 8
 	demoReattach = 2 * time.Second
+	// demoWait is how long the demo's own toggle may take.
+	demoWait = 60 * time.Second
 	// demoEcho is what the dongles ask for their address. Behind every
 	// simulated modem, whatever is asked is answered with its own.
 	demoEcho = "http://ip.example.com/"

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -14,13 +13,10 @@ import (
 
 	"switchyard/app"
 	"switchyard/configs"
-	"switchyard/sim/receiver"
 	"switchyard/tasks"
 )
 
 const (
-	// demoDongle is what the guided toggle toggles.
-	demoDongle = 11
 	// demoLimit bounds start, toggle and callbacks together.
 	demoLimit = 60 * time.Second
 	// demoLeave bounds the stop.
@@ -64,35 +60,10 @@ With --once: one toggle, and what came of it as one JSON document.`,
 	return c
 }
 
-// demoToggle toggles the demo's dongle through the API and waits for both
-// callbacks.
-func demoToggle(ctx context.Context, d *app.Demo) (result json.RawMessage, callbacks []receiver.Received, err error) {
-	cl := &client{base: "http://" + d.App.Addrs()[0]}
-	status, answer, err := cl.call(ctx, http.MethodPost, "/api/v1/proxies/toggle",
-		map[string]any{"port": tasks.Port(demoDongle), "wait": demoLimit.Seconds()})
-	if err != nil {
-		return nil, nil, err
-	}
-	if status != http.StatusOK {
-		return nil, nil, refusal(status, answer)
-	}
-	err = d.Receiver.WaitFor(ctx, func(all []receiver.Received) bool {
-		callbacks = all
-		return len(all) >= 2
-	})
-	return answer, callbacks, err
-}
-
 // onceDocument is the outcome of demo --once.
 type onceDocument struct {
-	Result    json.RawMessage `json:"result"`
-	Callbacks []onceCallback  `json:"callbacks"`
-}
-
-type onceCallback struct {
-	Path    string            `json:"path"`
-	Body    string            `json:"body"`
-	Headers map[string]string `json:"headers"`
+	Result    json.RawMessage    `json:"result"`
+	Callbacks []app.DemoCallback `json:"callbacks"`
 }
 
 func (e *env) demoOnce(ctx context.Context, opt app.DemoOptions) (err error) {
@@ -103,33 +74,18 @@ func (e *env) demoOnce(ctx context.Context, opt app.DemoOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopDemo(ctx, d)) }()
-	result, callbacks, err := demoToggle(ctx, d)
+	t, err := d.Toggle(ctx)
 	if err != nil {
 		return err
 	}
-	doc := onceDocument{Result: result, Callbacks: []onceCallback{}}
-	var faults []error
-	for _, c := range callbacks {
-		doc.Callbacks = append(doc.Callbacks, onceCallback{Path: c.Path, Body: c.Body, Headers: c.Headers})
-		if c.Fault != "" {
-			faults = append(faults, fmt.Errorf("callback %s: %s", c.Path, c.Fault))
-		}
-	}
-	b, err := json.Marshal(doc)
+	b, err := json.Marshal(onceDocument{Result: t.Result, Callbacks: t.Callbacks})
 	if err != nil {
 		return fmt.Errorf("writing the outcome: %w", err)
 	}
 	if _, err := fmt.Fprintln(e.stdout, string(b)); err != nil {
 		return err
 	}
-	var r tasks.ToggleOutcome
-	if err := json.Unmarshal(result, &r); err != nil {
-		return fmt.Errorf("reading the result: %w", err)
-	}
-	if !r.Success {
-		faults = append(faults, errors.New("the toggle brought no address"))
-	}
-	return errors.Join(faults...)
+	return t.Err()
 }
 
 func stopDemo(ctx context.Context, d *app.Demo) error {
@@ -150,7 +106,7 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 		err = errors.Join(err, stopDemo(ctx, d))
 		say("Stopped.")
 	}()
-	api := "http://" + d.App.Addrs()[0]
+	api := d.URL()
 	say("Switchyard demo: everything runs in this process, on loopback only.\n")
 	say("  API          %s", strings.Join(prefixed("http://", d.App.Addrs()), "  "))
 	say("  Receiver     %s/_received lists the callbacks", d.Receiver.URL())
@@ -158,18 +114,18 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("  Host         %s, %s, dongles %d to %d (simulated; back on the network 2 s after a switch)\n",
 		d.Config.Host.Name, d.Config.Host.ServerIP, d.Config.Host.Dongles[0].Subnet, d.Config.Host.Dongles[len(d.Config.Host.Dongles)-1].Subnet)
 
-	before := d.Modems[0].Address()
-	say("1. Toggle dongle %d, which has the address %s:\n", demoDongle, before)
-	say("   curl -X POST %s/api/v1/proxies/toggle -H 'Content-Type: application/json' -d '{\"port\": %d, \"wait\": 60}'\n", api, tasks.Port(demoDongle))
+	first := d.Config.Host.Dongles[0].Subnet
+	say("1. Toggle dongle %d, which has the address %s:\n", first, d.Modems[0].Address())
+	say("   curl -X POST %s/api/v1/proxies/toggle -H 'Content-Type: application/json' -d '{\"port\": %d, \"wait\": 60}'\n", d.URL(), tasks.Port(first))
 	began := time.Now()
-	result, callbacks, err := demoToggle(startCtx, d)
+	t, err := d.Toggle(startCtx)
 	if err != nil {
 		return err
 	}
-	say("   %s", result)
-	say("   %s became %s in %.1f s.\n", before, d.Modems[0].Address(), time.Since(began).Seconds())
+	say("   %s", t.Result)
+	say("   %s became %s in %.1f s.\n", t.Before, t.After, time.Since(began).Seconds())
 	say("2. The receiver was told, of the start and of the result:\n")
-	for _, c := range callbacks {
+	for _, c := range t.Callbacks {
 		verdict := "as specified"
 		if c.Fault != "" {
 			verdict = "NOT as specified: " + c.Fault
