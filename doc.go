@@ -16,6 +16,7 @@
 //	trading/          signals, sizing, limits, exchanges
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
+//	hosts/            the registry of proxy hosts, the state of their dongles
 //	events/           event types, Redis streams, in-process hub
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
@@ -23,7 +24,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, configs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, hosts, configs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

@@ -50,7 +50,7 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 		t.idempotency = "POST " + r.URL.Path + " " + key
 		t.fingerprint = append([]byte(r.URL.RawQuery+"\n"), body...)
 	}
-	a, _, p := s.order(r.Context(), t)
+	a, p := s.order(r.Context(), t)
 	if p != nil {
 		if p.Code == "unknown_dongle" {
 			p.Detail = fmt.Sprintf("Unknown dongle %d", subnet)

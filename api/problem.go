@@ -15,7 +15,7 @@ import (
 )
 
 // Problem is an error answer: RFC 9457 with a code for programs.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it so
 	Title  string `json:"title" doc:"The status in words" example:"Bad Request"`
 	Status int    `json:"status" doc:"The HTTP status" example:"400"`
 	// Detail says what is wrong and what to do about it.

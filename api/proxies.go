@@ -127,7 +127,7 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 		t.idempotency = "POST /api/v1/proxies/toggle " + in.IdempotencyKey
 		t.fingerprint = in.RawBody
 	}
-	a, _, p := s.order(ctx, t)
+	a, p := s.order(ctx, t)
 	if p != nil {
 		return nil, p
 	}
@@ -187,34 +187,34 @@ type toggleOrder struct {
 }
 
 // order finds the host and makes the job.
-func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *hosts.Info, *Problem) {
+func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	h, p := s.findHost(ctx, t.host, t.serverIP)
 	if p != nil {
-		return jobs.Accepted{}, nil, p
+		return jobs.Accepted{}, p
 	}
 	if !h.Has(t.subnet) {
-		return jobs.Accepted{}, nil, problem(http.StatusNotFound, "unknown_dongle", "port", fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.subnet))
+		return jobs.Accepted{}, problem(http.StatusNotFound, "unknown_dongle", "port", fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.subnet))
 	}
 	now := s.opt.Store.Now()
 	if t.onlineOnly && !s.opt.Registry.Online(h, now) {
 		p := problem(http.StatusServiceUnavailable, "host_offline", "", "Host "+h.Name+" is offline.")
 		p.retryAfter = 30 * time.Second
-		return jobs.Accepted{}, nil, p
+		return jobs.Accepted{}, p
 	}
 	if p := s.tooSoon(ctx, h, t.subnet, now); p != nil {
-		return jobs.Accepted{}, nil, p
+		return jobs.Accepted{}, p
 	}
 	c := s.opt.Config.Toggle
 	draft := tasks.NewToggle(tasks.TogglePayload{Host: h.Name, ServerIP: h.ServerIP, Subnet: t.subnet}, c.Timeout.Std(), now.Add(c.MaxWait.Std()))
 	draft.ChatID, draft.CallbackURL = t.chat, t.callback
 	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: t.idempotency, Fingerprint: t.fingerprint})
 	if err != nil {
-		return jobs.Accepted{}, nil, fromJobs(s.opt.Log, err)
+		return jobs.Accepted{}, fromJobs(s.opt.Log, err)
 	}
 	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined)
-	return a, h, nil
+	return a, nil
 }
 
 // tooSoon refuses a toggle within toggle.min_interval of the last one, unless

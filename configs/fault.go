@@ -7,7 +7,7 @@ import (
 )
 
 // Fault is one thing that is wrong in a configuration.
-type Fault struct {
+type Fault struct { //nolint:errname // a fault of the configuration is what it is
 	// Origin is where it was set. Zero where the value is a default or was
 	// set by the program.
 	Origin

@@ -181,5 +181,9 @@ func serverIP(c configs.Host) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("finding this host's public address: interface %q has none and there is no default route: set host.server_ip: %w", c.Uplink, err)
 	}
 	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("finding this host's public address: %w", err)
+	}
+	return local.Addr().Unmap(), nil
 }

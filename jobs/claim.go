@@ -172,8 +172,8 @@ func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
 	}
 }
 
-// Again makes the job's next attempt, after a pause of at least delay (whole
-// seconds). failure is what went wrong, nil when a stopping worker lets go of
+// Again makes the job's next attempt, after a pause of at least delay, and up to
+// a second more: asynq counts in whole ones. failure is what went wrong, nil when a stopping worker lets go of
 // it; result is what is known so far, nil for nothing. Errors: ErrLost,
 // ErrUnavailable (call again).
 func (c *Claim) Again(ctx context.Context, delay time.Duration, failure error, result json.RawMessage) error {
@@ -183,7 +183,7 @@ func (c *Claim) Again(ctx context.Context, delay time.Duration, failure error, r
 		counter, words = "tries", failure.Error()
 	}
 	if delay > 0 {
-		at = time.Now().Add(delay)
+		at = time.Now().Add(delay + time.Second - 1) // asynq cuts off the fraction
 		state = Retrying
 	}
 	t, err := s.tasks.make(c.Job, c.Attempt+1, at)

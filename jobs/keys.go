@@ -65,7 +65,5 @@ func hostIndex(host string) string  { return Prefix + "index:host:" + host }
 func pointer(id string) string      { return pointerPref + id }
 func idemKey(scope string) string   { return Prefix + "idempotency:" + scope }
 
-// asynq's own keys, as its client and server write them.
-func asynqTask(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
-func asynqLease(queue string) string    { return "asynq:{" + queue + "}:lease" }
-func asynqPending(queue string) string  { return "asynq:{" + queue + "}:pending" }
+// asynqLease is asynq's own: when each active task's server was last heard of.
+func asynqLease(queue string) string { return "asynq:{" + queue + "}:lease" }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,7 +32,8 @@ const (
 	replyLost         // Redis has done it, and its answer is on the way
 )
 
-var errCut = errors.New("connection was cut")
+// errCut is one that the client repeats a call after.
+var errCut = fmt.Errorf("connection was cut: %w", io.EOF)
 
 // cut has it happen to the nth call from now, the first being 1.
 func (l *line) cut(nth int, what int32) {
@@ -322,17 +326,18 @@ func TestAcceptAfterAShortHang(t *testing.T) {
 }
 
 // scriptCalls counts the scripts that Redis has run.
-func (b *bundle) scriptCalls(t *testing.T) string {
+func (b *bundle) scriptCalls(t *testing.T) (n int) {
 	t.Helper()
 	info, err := b.rdb.Info(b.ctx, "commandstats").Result()
 	must(t, err)
 	for l := range strings.Lines(info) {
 		if rest, ok := strings.CutPrefix(l, "cmdstat_evalsha:calls="); ok {
-			n, _, _ := strings.Cut(rest, ",")
-			return n
+			rest, _, _ = strings.Cut(rest, ",")
+			n, err = strconv.Atoi(rest)
+			must(t, err)
 		}
 	}
-	return "0"
+	return n
 }
 
 // With Redis gone, or hanging, every call says so and gives its caller back

@@ -25,9 +25,7 @@ func (b *bundle) end(t *testing.T, id string, age time.Duration) {
 	t.Helper()
 	c := b.claim(t, id)
 	must(t, c.Finish(b.ctx, jobs.End{State: jobs.Completed}))
-	for _, d := range mustDebts(t, b) {
-		must(t, b.store.Settle(b.ctx, d))
-	}
+	b.settle(t)
 	must(t, b.rdb.HSet(b.ctx, recordKey(c.Job), "completed", b.store.Now().Add(-age).UnixMilli()).Err())
 }
 

@@ -78,12 +78,12 @@ func (s *Store) Now() time.Time {
 	return time.Now().Add(time.Duration(s.offset.Load()))
 }
 
-// SyncClock measures the offset to Redis' clock.
+// SyncClock measures the offset to Redis' clock. Error: ErrUnavailable.
 func (s *Store) SyncClock(ctx context.Context) error {
 	before := time.Now()
 	t, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return fmt.Errorf("reading Redis' clock: %w", err)
+		return unavailable("reading Redis' clock", err)
 	}
 	after := time.Now()
 	s.offset.Store(int64(t.Sub(before.Add(after.Sub(before) / 2))))

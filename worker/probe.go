@@ -79,10 +79,10 @@ func (s *silence) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 // that.
 type asynqLog struct{ log *slog.Logger }
 
-func (l asynqLog) Debug(a ...any) { l.log.Debug("asynq", "msg", fmt.Sprint(a...)) }
-func (l asynqLog) Info(a ...any)  { l.log.Debug("asynq", "msg", fmt.Sprint(a...)) }
-func (l asynqLog) Warn(a ...any)  { l.log.Warn("asynq", "msg", fmt.Sprint(a...)) }
-func (l asynqLog) Error(a ...any) { l.log.Error("asynq", "msg", fmt.Sprint(a...)) }
+func (l asynqLog) Debug(a ...any) { l.log.Debug("asynq: " + fmt.Sprint(a...)) }
+func (l asynqLog) Info(a ...any)  { l.log.Debug("asynq: " + fmt.Sprint(a...)) }
+func (l asynqLog) Warn(a ...any)  { l.log.Warn("asynq: " + fmt.Sprint(a...)) }
+func (l asynqLog) Error(a ...any) { l.log.Error("asynq: " + fmt.Sprint(a...)) }
 
 // Fatal is only called by asynq's Run, which is not used.
-func (l asynqLog) Fatal(a ...any) { l.log.Error("asynq", "msg", fmt.Sprint(a...)) }
+func (l asynqLog) Fatal(a ...any) { l.Error(a...) }

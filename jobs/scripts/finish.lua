@@ -10,11 +10,12 @@
 --        is gone  17..22 task of the next one
 -- RETURNS  'ok' | 'lost': another attempt or owner, nothing changed |
 --          'next:<id>': name this one as the next, nothing changed
-local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner')
+local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'completed')
 if not r[1] or r[2] ~= ARGV[3] then return 'lost' end
 if final(r[1]) then
-  -- A repeated call whose first answer was lost.
-  if ARGV[2] ~= '' and r[3] == ARGV[2] then return 'ok' end
+  -- A repeated call whose first answer was lost: its owner's, or, where nobody
+  -- ran it, one that says the very same.
+  if (r[3] or '') == ARGV[2] and (r[3] or (r[1] == ARGV[4] and r[4] == ARGV[5])) then return 'ok' end
   return 'lost'
 end
 if (r[3] or '') ~= ARGV[2] then return 'lost' end

@@ -7,8 +7,10 @@
 --        14 owed entry of its result
 -- RETURNS  'ok' | 'gone' | 'changed' | 'not_ended' | 'settling': its outcome is
 --          not yet told | 'busy:<id>': one with its join key is under way
-local r = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'reopened')
 if not r[1] then return 'gone' end
+-- A repeated call whose first answer was lost.
+if r[3] == ARGV[3] and tonumber(r[2]) == tonumber(ARGV[2]) + 1 then return 'ok' end
 if r[1] ~= 'failed' and r[1] ~= 'cancelled' then return 'not_ended' end
 if r[2] ~= ARGV[2] then return 'changed' end
 if redis.call('ZSCORE', KEYS[9], ARGV[14]) then return 'settling' end
@@ -20,7 +22,7 @@ end
 redis.call('HDEL', KEYS[1], 'owner', 'last_owner', 'result', 'completed', 'started', 'cancel', 'progress', 'tries', 'crashes', 'told')
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HINCRBY', KEYS[1], 'run', 1)
-redis.call('HSET', KEYS[1], 'state', 'queued', 'error', '', 'expires', ARGV[6])
+redis.call('HSET', KEYS[1], 'state', 'queued', 'error', '', 'expires', ARGV[6], 'reopened', ARGV[3])
 redis.call('PERSIST', KEYS[1])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 local head = true

@@ -14,7 +14,6 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -45,7 +44,7 @@ type Options struct {
 // Server is one redis-server process.
 type Server struct {
 	opt  Options
-	port int
+	addr string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -70,7 +69,7 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("looking for a free port: %w", err)
 		}
-		s.port = l.Addr().(*net.TCPAddr).Port
+		s.addr = l.Addr().String()
 		if err := l.Close(); err != nil {
 			return nil, fmt.Errorf("looking for a free port: %w", err)
 		}
@@ -84,7 +83,7 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 }
 
 // Addr is where it listens, host:port.
-func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+func (s *Server) Addr() string { return s.addr }
 
 // Restart runs it again on the same port with the same data, after Kill.
 func (s *Server) Restart(ctx context.Context) error {
@@ -93,14 +92,19 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.cmd != nil {
 		return errors.New("redis-server is running")
 	}
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", Binary, err)
+	}
 	args := []string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.opt.Dir, "--save", "",
+		"--port", port, "--bind", host, "--dir", s.opt.Dir, "--save", "",
 		"--daemonize", "no", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.opt.Dir, "redis.log"),
 	}
 	if s.opt.Fsync != "" {
 		args = append(args, "--appendonly", "yes", "--appendfsync", s.opt.Fsync)
 	}
-	cmd := exec.Command(Binary, append(args, s.opt.Args...)...)
+	// Not bound to ctx, which is about the start; Stop and Kill end it.
+	cmd := exec.Command(Binary, append(args, s.opt.Args...)...) //nolint:noctx // see above
 	cmd.SysProcAttr = dieWithParent()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", Binary, err)
@@ -136,9 +140,9 @@ func (s *Server) ready(ctx context.Context, done <-chan struct{}) error {
 		}
 		select {
 		case <-done:
-			return fmt.Errorf("%s on port %d ended at once; see redis.log in %s", Binary, s.port, s.opt.Dir)
+			return fmt.Errorf("%s at %s ended at once; see redis.log in %s", Binary, s.addr, s.opt.Dir)
 		case <-ctx.Done():
-			return fmt.Errorf("%s on port %d does not answer: %w", Binary, s.port, err)
+			return fmt.Errorf("%s at %s does not answer: %w", Binary, s.addr, err)
 		case <-t.C:
 		}
 	}
