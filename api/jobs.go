@@ -166,15 +166,10 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*acceptedOutput, 
 func (s *Server) retryJob(ctx context.Context, in *jobInput) (*acceptedOutput, error) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
-	j, err := s.get(ctx, in.ID)
-	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+	if !jobs.ValidID(in.ID) {
+		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
 	}
-	expires := time.Time{}
-	if !j.Expires.IsZero() {
-		expires = s.opt.Store.Now().Add(j.Expires.Sub(j.Created)) // as long as at first
-	}
-	if err := s.opt.Store.Reopen(ctx, in.ID, expires); err != nil {
+	if err := s.opt.Store.Reopen(ctx, in.ID); err != nil {
 		return nil, fromJobs(s.opt.Log, err)
 	}
 	s.opt.Log.Info("job runs again", "job", in.ID)

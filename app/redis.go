@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ const (
 	// defaultPool is enough for the requests of one api process.
 	defaultPool = 64
 	minMajor    = 7
+	// clockSync is how often our clock is compared with Redis'.
+	clockSync = 10 * time.Second
 )
 
 // newClient returns a client of the configured Redis with a pool for so many
@@ -39,8 +42,18 @@ func (a *App) newClient(pool int) *redis.Client {
 	})
 }
 
+// redisLog takes what go-redis writes by itself, which is about connections that
+// it tries again; whoever wanted one is told by an error.
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements the logger of go-redis.
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "redis client: "+fmt.Sprintf(format, v...))
+}
+
 // connect opens the clients and waits until Redis answers and suits.
 func (a *App) connect(ctx context.Context) error {
+	redis.SetLogger(redisLog{a.log}) // one for the whole process
 	a.rdb, a.stream = a.newClient(defaultPool), a.newClient(2)
 	if err := a.awaitRedis(ctx); err != nil {
 		return err
@@ -67,6 +80,22 @@ func (a *App) connect(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the event stream: %w", context.Cause(ctx))
+	}
+}
+
+// syncClock keeps the offset to Redis' clock, which decides who is alive.
+func (a *App) syncClock(ctx context.Context) {
+	t := time.NewTicker(clockSync)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := a.store.SyncClock(ctx); err != nil && ctx.Err() == nil {
+			a.log.Debug("clock not compared with redis", "err", err)
+		}
 	}
 }
 

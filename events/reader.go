@@ -29,6 +29,8 @@ const (
 
 // Run follows the stream until ctx ends. ready is closed once every event
 // written from then on will be seen; until then watchers must not rely on it.
+// A read under way outlasts ctx by up to readBlock; closing the client after
+// ctx has ended makes Run return at once.
 func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
 	last := ""
 	for ctx.Err() == nil {
@@ -60,6 +62,9 @@ func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
 			continue
 		}
 		for _, s := range res {
+			if len(s.Messages) == readCount && r.trimmed(ctx, last) {
+				r.Hub.Resync()
+			}
 			for _, m := range s.Messages {
 				last = m.ID
 				r.Hub.Publish(parseJob(m.Values))
@@ -79,6 +84,14 @@ func (r *Reader) tail(ctx context.Context) (string, error) {
 		return "0-0", nil
 	}
 	return res[0].ID, nil
+}
+
+// trimmed reports whether entries after id may have gone before they were read:
+// they go from the oldest on, so id itself has gone then. Only a reader that is
+// behind by a whole read has to ask.
+func (r *Reader) trimmed(ctx context.Context, id string) bool {
+	res, err := r.Client.XRangeN(ctx, JobStream, "-", id, 1).Result()
+	return err != nil || len(res) == 0
 }
 
 func (r *Reader) failed(ctx context.Context, err error) {

@@ -69,10 +69,9 @@ func unrunEnd(u tasks.Unrun) End {
 	return e
 }
 
-// Reopen runs a failed or cancelled job again. expires bounds how long it may
-// wait for a worker; zero: for ever. Errors: ErrUnknown, ErrNotRetryable,
-// ErrBusy, ErrUnavailable.
-func (s *Store) Reopen(ctx context.Context, id string, expires time.Time) error {
+// Reopen runs a failed or cancelled job again. Errors: ErrUnknown,
+// ErrNotRetryable, ErrBusy, ErrUnavailable.
+func (s *Store) Reopen(ctx context.Context, id string) error {
 	for range cancelTries {
 		j, err := s.Get(ctx, id)
 		if err != nil {
@@ -96,7 +95,7 @@ func (s *Store) Reopen(ctx context.Context, id string, expires time.Time) error 
 		}
 		debt := Debt{JobID: id, Host: j.Host, Phase: PhaseResult}
 		args := append([]any{
-			id, j.Attempt, s.Now().UnixMilli(), flag(j.JoinKey != ""), flag(j.OrderKey != ""), millis(expires), s.opt.EventStream,
+			id, j.Attempt, s.Now().UnixMilli(), flag(j.JoinKey != ""), flag(j.OrderKey != ""), s.opt.EventStream,
 		}, t.args()...)
 		args = append(args, debt.entry())
 		res, err := reopenScript.Run(ctx, s.rdb,

@@ -172,10 +172,10 @@ func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
 	}
 }
 
-// Again makes the job's next attempt, after a pause of at least delay, and up to
-// a second more: asynq counts in whole ones. failure is what went wrong, nil when a stopping worker lets go of
-// it; result is what is known so far, nil for nothing. Errors: ErrLost,
-// ErrUnavailable (call again).
+// Again makes the job's next attempt, after a pause of at least delay and up to
+// a second more: asynq counts in whole ones. failure is what went wrong, nil
+// when a stopping worker lets go of it; result is what is known so far, nil for
+// nothing. Errors: ErrLost, ErrUnavailable (call again).
 func (c *Claim) Again(ctx context.Context, delay time.Duration, failure error, result json.RawMessage) error {
 	s, h := c.store, c.home()
 	state, counter, words, at := Queued, "", "", time.Time{}
@@ -191,6 +191,7 @@ func (c *Claim) Again(ctx context.Context, delay time.Duration, failure error, r
 		return err
 	}
 	args := append([]any{c.owner, c.Attempt, string(state), words, counter, string(result), s.opt.EventStream}, t.args()...)
+	args = append(args, s.Now().UnixMilli())
 	res, err := againScript.Run(ctx, s.rdb, []string{h.record(c.ID), streamKey, queuesKey, t.key, t.target}, args...).Text()
 	if err != nil {
 		return unavailable("making the next attempt of job "+c.ID, err)

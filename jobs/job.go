@@ -59,7 +59,9 @@ type Job struct {
 	Once              bool
 
 	Created, Started, Completed time.Time // zero where not yet
-	Expires                     time.Time // zero where never
+	// Expires is when it ends if no worker has taken it up; zero: never. Each
+	// attempt may wait as long as the first.
+	Expires time.Time
 
 	// Waiting: an earlier job of its order is still unfinished.
 	Waiting bool
@@ -90,7 +92,9 @@ func (j *Job) fields() []any {
 	add("parent", j.Parent)
 	add("join", j.JoinKey)
 	add("order", j.OrderKey)
-	add("expires", millis(j.Expires))
+	if !j.Expires.IsZero() {
+		f = append(f, "expires", j.Expires.UnixMilli(), "patience", j.Expires.Sub(j.Created).Milliseconds())
+	}
 	if j.Subnet != 0 {
 		f = append(f, "subnet", j.Subnet)
 	}

@@ -280,24 +280,24 @@ func TestReopen(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.accept(t, toggle(16))
-	if err := b.store.Reopen(b.ctx, id, time.Time{}); !errors.Is(err, jobs.ErrNotRetryable) {
+	if err := b.store.Reopen(b.ctx, id); !errors.Is(err, jobs.ErrNotRetryable) {
 		t.Errorf("unfinished: %v", err)
 	}
 	c := b.claim(t, id)
 	must(t, c.Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "x"}))
-	if err := b.store.Reopen(b.ctx, id, time.Time{}); !errors.Is(err, jobs.ErrBusy) {
+	if err := b.store.Reopen(b.ctx, id); !errors.Is(err, jobs.ErrBusy) {
 		t.Errorf("with its outcome still owed: %v", err)
 	}
 	for _, d := range mustDebts(t, b) {
 		must(t, b.store.Settle(b.ctx, d))
 	}
 	other := b.accept(t, toggle(16))
-	if err := b.store.Reopen(b.ctx, id, time.Time{}); !errors.Is(err, jobs.ErrBusy) {
+	if err := b.store.Reopen(b.ctx, id); !errors.Is(err, jobs.ErrBusy) {
 		t.Errorf("with another under way: %v", err)
 	}
 	_, err := b.store.Cancel(b.ctx, other)
 	must(t, err)
-	must(t, b.store.Reopen(b.ctx, id, time.Time{}))
+	must(t, b.store.Reopen(b.ctx, id))
 	if j := b.get(t, id); j.State != jobs.Queued || j.Attempt != 2 || j.Run != 2 || j.Error != "" || !j.Completed.IsZero() {
 		t.Errorf("record is %+v", j)
 	}
@@ -306,7 +306,7 @@ func TestReopen(t *testing.T) {
 	if n := len(mustDebts(t, b)); n != 3 { // the cancelled one's result, and start and result of the second run
 		t.Errorf("%d debts, want 3", n)
 	}
-	if err := b.store.Reopen(b.ctx, id, time.Time{}); !errors.Is(err, jobs.ErrNotRetryable) {
+	if err := b.store.Reopen(b.ctx, id); !errors.Is(err, jobs.ErrNotRetryable) {
 		t.Errorf("completed: %v", err)
 	}
 }
@@ -316,4 +316,27 @@ func mustDebts(t *testing.T, b *bundle) []jobs.Debt {
 	d, err := b.store.Debts(b.ctx, 100)
 	must(t, err)
 	return d
+}
+
+// Each attempt may wait for its worker as long as the first: a job whose host
+// went away in the middle and never comes back ends as well.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := toggle(16)
+	r.Expires = b.store.Now().Add(time.Hour)
+	id := b.accept(t, r)
+	must(t, b.claim(t, id).Again(b.ctx, 0, nil, nil))
+	if left := b.get(t, id).Expires.Sub(r.Expires); left <= 0 {
+		t.Errorf("the second attempt expires %v after the first one would have, want later", left)
+	}
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "expires", 1).Err())
+	c, v := b.tryClaim(t, id, 2)
+	if v != jobs.Expired {
+		t.Fatalf("claim: %v, want Expired", v)
+	}
+	must(t, c.Expire(b.ctx))
+	if j := b.get(t, id); j.State != jobs.Completed || j.Result == nil {
+		t.Errorf("record is %+v", j)
+	}
 }

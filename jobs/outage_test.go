@@ -112,7 +112,7 @@ func (b *bundle) warm(t *testing.T) {
 	_, err := b.store.Cancel(b.ctx, id)
 	must(t, err)
 	b.settle(t)
-	must(t, b.store.Reopen(b.ctx, id, time.Time{}))
+	must(t, b.store.Reopen(b.ctx, id))
 	_, err = b.store.Cancel(b.ctx, id)
 	must(t, err)
 	b.settle(t)
@@ -220,7 +220,7 @@ func TestTransitionsOnACutLine(t *testing.T) {
 			return err
 		}, false, false, jobs.Cancelled, 1},
 		{"run again", func(b *bundle, s *jobs.Store, _ *jobs.Claim, id string) error {
-			return s.Reopen(b.ctx, id, time.Time{})
+			return s.Reopen(b.ctx, id)
 		}, true, true, jobs.Queued, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -369,7 +369,7 @@ func TestEverythingSaysUnavailable(t *testing.T) {
 				"wait":          func(ctx context.Context) error { _, err := b.store.Wait(ctx, id, nil); return err },
 				"list":          func(ctx context.Context) error { _, err := b.store.List(ctx, jobs.Filter{}, 10, ""); return err },
 				"cancel":        func(ctx context.Context) error { _, err := b.store.Cancel(ctx, id); return err },
-				"run again":     func(ctx context.Context) error { return b.store.Reopen(ctx, id, time.Time{}) },
+				"run again":     func(ctx context.Context) error { return b.store.Reopen(ctx, id) },
 				"audience":      func(ctx context.Context) error { _, _, err := b.store.Audience(ctx, c.Job); return err },
 				"debts":         func(ctx context.Context) error { _, err := b.store.Debts(ctx, 10); return err },
 				"settle":        func(ctx context.Context) error { return b.store.Settle(ctx, jobs.Debt{JobID: id}) },

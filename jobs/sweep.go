@@ -30,6 +30,8 @@ type Swept struct {
 	Open, Rescued, Expired, Lost, Dropped int
 	// Quiet: Redis was away a moment ago, so nobody was taken for dead.
 	Quiet bool
+
+	answered time.Time // when Redis last answered
 }
 
 // NewSweeper returns a sweeper that has just connected, as far as it knows.
@@ -110,6 +112,8 @@ const (
 	// follow in each round in turn, so that a long backlog costs no more than
 	// a short one.
 	sweepHead = 1000
+	// slowAnswer is what an answer may take on any machine.
+	slowAnswer = time.Second
 )
 
 // sweepHome looks at the unfinished jobs of a home: the oldest, and sweepHead
@@ -130,6 +134,7 @@ func (s *Store) sweepHome(ctx context.Context, h home, turn int64, rules rescueR
 // more tells that there are others behind them.
 func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules rescueRules, n *Swept) (more bool, err error) {
 	now := s.Now()
+	n.answered = time.Now()
 	for ; from < to; from += sweepBatch {
 		ids, err := s.rdb.ZRange(ctx, h.open(), from, from+sweepBatch-1).Result()
 		if err != nil {
@@ -163,7 +168,7 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 }
 
 func (s *Store) sweepJob(ctx context.Context, j *Job, now time.Time, rules rescueRules, n *Swept) error {
-	if !j.Expires.IsZero() && j.Started.IsZero() && j.Expires.Before(now) {
+	if j.State != Running && !j.Expires.IsZero() && j.Expires.Before(now) {
 		err := s.expire(ctx, j)
 		if err == nil {
 			n.Expired++
@@ -176,7 +181,14 @@ func (s *Store) sweepJob(ctx context.Context, j *Job, now time.Time, rules rescu
 	if rules.spare {
 		return nil
 	}
-	return s.rescue(ctx, j, rules, n)
+	// A Redis that hung for a while answers as if nothing had been, and knows
+	// of no heartbeat since.
+	if slow := time.Since(n.answered); slow > max(s.opt.ProcessTTL/4, slowAnswer) {
+		return fmt.Errorf("redis took %s to answer: %w", slow.Round(time.Millisecond), ErrUnavailable)
+	}
+	err := s.rescue(ctx, j, rules, n)
+	n.answered = time.Now()
+	return err
 }
 
 // rescue runs rescue.lua on one job.

@@ -50,10 +50,6 @@ func Run(ctx context.Context, opt Options) {
 }
 
 func sweep(ctx context.Context, s *jobs.Sweeper, opt Options) error {
-	if err := opt.Store.SyncClock(ctx); err != nil {
-		s.Outage()
-		return err
-	}
 	names, err := opt.Registry.Names(ctx)
 	if err != nil {
 		s.Outage()

@@ -16,9 +16,6 @@ func (w *Worker) beat(ctx context.Context) error {
 	if err := w.opt.Process.Beat(ctx); err != nil {
 		return err
 	}
-	if err := w.opt.Store.SyncClock(ctx); err != nil {
-		return err
-	}
 	if w.opt.OnBeat != nil {
 		if err := w.opt.OnBeat(ctx); err != nil {
 			return err

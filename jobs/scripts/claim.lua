@@ -16,7 +16,7 @@ if r[3] then
   if r[3] == ARGV[2] then return out('run') end
   return {'held'}
 end
-if r[4] and r[4] ~= '' and not r[5] and tonumber(r[4]) <= tonumber(ARGV[3]) then return out('expired') end
+if r[4] and r[4] ~= '' and tonumber(r[4]) <= tonumber(ARGV[3]) then return out('expired') end
 redis.call('HSET', KEYS[1], 'state', 'running', 'owner', ARGV[2], 'error', '')
 if not r[5] then redis.call('HSET', KEYS[1], 'started', ARGV[3]) end
 if r[7] == '1' and not r[6] then

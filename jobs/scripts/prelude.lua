@@ -49,7 +49,10 @@ end
 -- again makes the record's next attempt and hands it to asynq.
 --   k record, ks stream, kq kt kp as in enqueue; counter is the field that
 --   counts why, or ''
-local function again(k, ks, kq, kt, kp, t, state, err, counter, max)
+-- How long it may wait for a worker counts from now.
+local function again(k, ks, kq, kt, kp, t, state, err, counter, max, now)
+  local patience = redis.call('HGET', k, 'patience')
+  if patience then redis.call('HSET', k, 'expires', tonumber(now) + tonumber(patience)) end
   local owner = redis.call('HGET', k, 'owner')
   redis.call('HINCRBY', k, 'attempt', 1)
   redis.call('HSET', k, 'state', state, 'error', err)

@@ -38,5 +38,5 @@ end
 if (r[6] == '1' and r[3]) or tonumber(r[5] or '0') + 1 >= tonumber(ARGV[5]) then
   return 'lost:' .. (r[3] or '')
 end
-again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], task(9), 'queued', 'its worker went away', 'crashes', ARGV[8])
+again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], task(9), 'queued', 'its worker went away', 'crashes', ARGV[8], ARGV[3])
 return 'rescued'

@@ -19,7 +19,7 @@ var captured embed.FS
 type element struct{ name, value string }
 
 // document is a flat answer: what stands between <response> and </response>.
-// The recorded ones are shared; with copies.
+// All modems have the recorded ones in common; with copies.
 type document []element
 
 // recorded reads an answer that is built in; a bad one is a mistake of ours.
