@@ -43,8 +43,8 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
 	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
 		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			writeJSON(w, http.StatusBadRequest, legacyError{"The request's body could not be read."})
+		if p := unread(err); p != nil {
+			legacyProblem(w, p)
 			return
 		}
 		t.idempotency = "POST " + r.URL.Path + " " + key
@@ -129,7 +129,9 @@ func (s *Server) compose(ctx context.Context, h *hosts.Info, st hosts.State) (ta
 	}
 	started := map[int]time.Time{}
 	for _, j := range underWay {
-		started[j.Subnet] = j.Started
+		if j.State == jobs.Running { // one that waits for its worker again is not in progress
+			started[j.Subnet] = j.Started
+		}
 	}
 	return hosts.Status(s.opt.Store.Now(), s.loc, h, st, started), nil
 }

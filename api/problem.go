@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -81,22 +82,39 @@ func fromJobs(log *slog.Logger, err error) *Problem {
 // newError replaces huma's own: 400 for every field fault, with code and field
 // from the first of them.
 func newError(status int, msg string, errs ...error) huma.StatusError {
-	if status == http.StatusUnprocessableEntity {
+	switch status {
+	case http.StatusUnprocessableEntity:
 		status = http.StatusBadRequest
+	case http.StatusUnsupportedMediaType:
+		return problem(status, codeOf(status), "", "The body has to be JSON, as application/json.")
+	case http.StatusInternalServerError:
+		// Of huma's own errors only a body that could not be read.
+		if p := unread(errors.Join(errs...)); p != nil {
+			return p
+		}
 	}
-	p := problem(status, codeOf(status), "", msg)
+	p := problem(status, codeOf(status), "", sentence(msg))
 	for _, e := range errs {
 		var d *huma.ErrorDetail
-		if !errors.As(e, &d) {
-			if e != nil {
-				p.Detail = msg + ": " + e.Error()
-			}
-			continue
+		if errors.As(e, &d) {
+			p.Field, p.Code, p.Detail = describe(d)
+			break
 		}
-		p.Field, p.Code, p.Detail = describe(d)
-		break
 	}
 	return p
+}
+
+// unread is the answer to a request whose body could not be read; nil if that
+// isn't what happened.
+func unread(err error) *Problem {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return problem(http.StatusRequestEntityTooLarge, "too_large", "", "The request's body is too large.")
+	case err != nil:
+		return problem(http.StatusBadRequest, "invalid_body", "", "The request's body could not be read.")
+	}
+	return nil
 }
 
 func codeOf(status int) string {
@@ -113,7 +131,8 @@ func codeOf(status int) string {
 	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
 }
 
-// describe turns a validation message of huma's into field, code and words.
+// describe turns a validation message of huma's, or of the JSON reader behind
+// it, into field, code and words.
 func describe(d *huma.ErrorDetail) (field, code, detail string) {
 	_, field, _ = strings.Cut(d.Location, ".")
 	if rest, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
@@ -126,10 +145,32 @@ func describe(d *huma.ErrorDetail) (field, code, detail string) {
 	if d.Message == "unexpected property" {
 		return field, "unknown_field", "There is no field " + field + "."
 	}
-	if field == "" {
-		return "", "invalid_body", d.Message
+	words := d.Message
+	switch {
+	case strings.HasPrefix(words, "json: "):
+		// The type was right and the value doesn't fit. It names types of ours.
+		if m := goField.FindStringSubmatch(words); field == "" && m != nil {
+			field = m[1]
+		}
+		words = "a number in it can't be used here"
+	case strings.HasPrefix(words, "expected value to match"):
+		words = "it is of the wrong type"
 	}
-	return field, "invalid_" + snake(field), "The field " + field + " is not valid: " + d.Message + "."
+	if field == "" {
+		return "", "invalid_body", "The body is not valid: " + words + "."
+	}
+	return field, "invalid_" + snake(field), "The field " + field + " is not valid: " + words + "."
+}
+
+// goField finds the field's name in what encoding/json says of it.
+var goField = regexp.MustCompile(`Go struct field \w+\.([\w.]+) of type`)
+
+// sentence makes one of a message.
+func sentence(msg string) string {
+	if msg == "" {
+		return msg
+	}
+	return strings.ToUpper(msg[:1]) + strings.TrimSuffix(msg[1:], ".") + "."
 }
 
 func snake(s string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,11 +46,12 @@ type Server struct {
 func New(opt Options) *Server {
 	s := &Server{opt: opt, loc: opt.Config.Location(), stop: make(chan struct{})}
 	r := chi.NewRouter()
-	r.Use(s.recoverPanic, middleware.StripSlashes, s.refuseForeignPages, s.limitBody)
+	r.Use(s.recoverPanic, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Allow", strings.Join(allowed(r, q), ", "))
 		writeProblem(w, problem(http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not take "+q.Method+"."))
 	})
 	s.routes(r)
@@ -110,10 +112,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.quick(r.Context())
 	defer cancel()
-	if err := s.opt.Ready(ctx); err != nil {
-		s.opt.Log.Debug("not ready", "err", err)
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
-		return
+	if s.opt.Ready != nil {
+		if err := s.opt.Ready(ctx); err != nil {
+			s.opt.Log.Debug("not ready", "err", err)
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
+			return
+		}
 	}
 	writeJSON(w, http.StatusOK, statusOK)
 }
@@ -151,10 +155,41 @@ func (s *Server) refuseForeignPages(next http.Handler) http.Handler {
 	})
 }
 
+// headIsGet answers HEAD as GET, but where GET starts something.
+func headIsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && !acts(r) {
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// allowed are the methods that the address takes.
+func allowed(routes chi.Routes, r *http.Request) (methods []string) {
+	path := r.URL.Path
+	if c := chi.RouteContext(r.Context()); c.RoutePath != "" {
+		path = c.RoutePath // without the slash at its end
+	}
+	for _, m := range []string{http.MethodGet, http.MethodPost} {
+		if !routes.Match(chi.NewRouteContext(), m, path) {
+			continue
+		}
+		methods = append(methods, m)
+		if m == http.MethodGet && !startsByGet(r) {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	return methods
+}
+
 // acts reports whether the request starts something, although it may be a GET.
 func acts(r *http.Request) bool {
-	return r.Method != http.MethodGet && r.Method != http.MethodHead || len(r.URL.Path) >= 8 && r.URL.Path[:8] == "/toggle/"
+	return r.Method != http.MethodGet && r.Method != http.MethodHead || startsByGet(r)
 }
+
+// startsByGet reports whether a GET of the address starts something.
+func startsByGet(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/toggle/") }
 
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -84,7 +84,7 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 	for range acceptTries {
 		res, err := acceptScript.Run(ctx, s.rdb, keys, args...).StringSlice()
 		if err != nil {
-			return s.afterLostReply(ctx, h, j, err)
+			return s.afterLostReply(ctx, j, r.IdempotencyScope, err)
 		}
 		switch res[0] {
 		case "accepted", "exists":
@@ -141,8 +141,9 @@ func (s *Store) join(ctx context.Context, id string, j *Job, r Request, fingerpr
 const lostReplyWait = 400 * time.Millisecond
 
 // afterLostReply finds out whether a job whose acceptance brought an error was
-// taken all the same: the record is the proof.
-func (s *Store) afterLostReply(ctx context.Context, h home, j *Job, cause error) (Accepted, error) {
+// taken all the same: the record is the proof. Where that can't be read either,
+// the request is refused, and the job withdrawn once Redis is back.
+func (s *Store) afterLostReply(ctx context.Context, j *Job, idempotency string, cause error) (Accepted, error) {
 	var answer redis.Error
 	if errors.As(cause, &answer) {
 		// Redis did answer, and said no.
@@ -150,8 +151,11 @@ func (s *Store) afterLostReply(ctx context.Context, h home, j *Job, cause error)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lostReplyWait)
 	defer cancel()
-	n, err := s.rdb.Exists(ctx, h.record(j.ID)).Result()
-	if err == nil && n == 1 {
+	n, err := s.rdb.Exists(ctx, j.home().record(j.ID)).Result()
+	switch {
+	case err != nil:
+		s.withdrawLater(j, idempotency)
+	case n == 1:
 		return Accepted{ID: j.ID, State: Queued}, nil
 	}
 	return Accepted{}, unavailable("accepting job "+j.ID, cause)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"switchyard/tasks"
 )
 
 // Verdict is the answer to a claim.
@@ -200,4 +202,14 @@ func (c *Claim) Again(ctx context.Context, delay time.Duration, failure error, r
 		return fmt.Errorf("job %s: %w", c.ID, ErrLost)
 	}
 	return nil
+}
+
+// Abandon lets go of a job whose handler doesn't end: it gets its next attempt,
+// or has failed if it must not be done twice. Errors: ErrLost, ErrUnavailable
+// (call again).
+func (c *Claim) Abandon(ctx context.Context) error {
+	if !c.Once {
+		return c.Again(ctx, 0, nil, nil)
+	}
+	return c.Finish(ctx, unrunEnd(tasks.Lost(c.Type, c.Payload, lostOnce)))
 }

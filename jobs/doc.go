@@ -6,7 +6,9 @@
 //   - Accepted means kept. Record, indexes, join key, Idempotency-Key,
 //     job_event and asynq's own task are written by one script (accept.lua). A
 //     request that was refused or answered 503 left nothing behind; when the
-//     reply was lost, Accept reads the record to find out.
+//     reply was lost, Accept reads the record to find out. Where that fails too,
+//     it answers "unavailable" and withdraws the job as soon as Redis is back
+//     (withdraw.lua); only a worker that is faster than that can still run it.
 //   - One handler at a time. asynq's task names a job and an attempt, and
 //     claim.lua gives one attempt to one handler: any other is told "stale"
 //     (the job moved on) or "held" (somebody has it).

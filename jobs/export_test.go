@@ -24,3 +24,15 @@ func EnqueueScripts(t *testing.T) (now, later string) {
 	}
 	return send(), send(asynq.ProcessIn(time.Hour))
 }
+
+// AwaitWithdrawals waits until no job is about to be withdrawn.
+func (s *Store) AwaitWithdrawals(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { s.withdrawals.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

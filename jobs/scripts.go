@@ -32,4 +32,5 @@ var (
 	reopenScript   = script("reopen")
 	rescueScript   = script("rescue")
 	dropScript     = script("drop")
+	withdrawScript = script("withdraw")
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,15 +63,25 @@ type Store struct {
 	opt    Options
 	tasks  *taskMaker
 	offset atomic.Int64 // Redis' clock less ours, nanoseconds
+
+	life        context.Context // until Close
+	end         context.CancelFunc
+	withdrawals sync.WaitGroup
 }
 
 // NewStore returns a store on the client. Close it when done.
 func NewStore(opt Options) *Store {
-	return &Store{rdb: opt.Client, hub: opt.Hub, opt: opt, tasks: newTaskMaker()}
+	s := &Store{rdb: opt.Client, hub: opt.Hub, opt: opt, tasks: newTaskMaker()}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // Close frees what the store holds itself; the client stays its owner's.
-func (s *Store) Close() error { return s.tasks.close() }
+func (s *Store) Close() error {
+	s.end()
+	s.withdrawals.Wait()
+	return s.tasks.close()
+}
 
 // Now is Redis' clock: this process' clock and the offset last measured, so
 // that all processes agree on who is alive and what is due.

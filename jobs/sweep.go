@@ -30,8 +30,6 @@ type Swept struct {
 	Open, Rescued, Expired, Lost, Dropped int
 	// Quiet: Redis was away a moment ago, so nobody was taken for dead.
 	Quiet bool
-
-	answered time.Time // when Redis last answered
 }
 
 // NewSweeper returns a sweeper that has just connected, as far as it knows.
@@ -55,11 +53,12 @@ func (w *Sweeper) Sweep(ctx context.Context, hosts []string) (Swept, error) {
 
 func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 	var n Swept
+	asked := time.Now()
 	id, err := w.store.redisRunID(ctx)
 	if err != nil {
 		return n, err
 	}
-	if w.runID != "" && id != w.runID {
+	if w.runID != "" && id != w.runID || w.store.hung(asked) != nil {
 		w.Outage()
 	}
 	w.runID = id
@@ -72,7 +71,11 @@ func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 		if w.turns[h], err = w.store.sweepHome(ctx, h, w.turns[h], rescueRules{spare: n.Quiet}, &n); err != nil {
 			return n, err
 		}
+		asked := time.Now()
 		if err := w.store.buryDead(ctx, h); err != nil {
+			return n, err
+		}
+		if err := w.store.hung(asked); err != nil {
 			return n, err
 		}
 	}
@@ -134,8 +137,8 @@ func (s *Store) sweepHome(ctx context.Context, h home, turn int64, rules rescueR
 // more tells that there are others behind them.
 func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules rescueRules, n *Swept) (more bool, err error) {
 	now := s.Now()
-	n.answered = time.Now()
 	for ; from < to; from += sweepBatch {
+		asked := time.Now()
 		ids, err := s.rdb.ZRange(ctx, h.open(), from, from+sweepBatch-1).Result()
 		if err != nil {
 			return false, unavailable("reading unfinished jobs", err)
@@ -148,7 +151,11 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 		if err != nil {
 			return false, err
 		}
+		if err := s.hung(asked); err != nil {
+			return false, err
+		}
 		for i, j := range found {
+			asked = time.Now()
 			if j == nil {
 				if err := s.rdb.ZRem(ctx, h.open(), ids[i]).Err(); err != nil {
 					return false, unavailable("forgetting job "+ids[i], err)
@@ -157,6 +164,9 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 			}
 			n.Open++
 			if err := s.sweepJob(ctx, j, now, rules, n); err != nil {
+				return false, err
+			}
+			if err := s.hung(asked); err != nil {
 				return false, err
 			}
 		}
@@ -181,15 +191,21 @@ func (s *Store) sweepJob(ctx context.Context, j *Job, now time.Time, rules rescu
 	if rules.spare {
 		return nil
 	}
-	// A Redis that hung for a while answers as if nothing had been, and knows
-	// of no heartbeat since.
-	if slow := time.Since(n.answered); slow > max(s.opt.ProcessTTL/4, slowAnswer) {
+	return s.rescue(ctx, j, rules, n)
+}
+
+// hung is an error if what was asked has only now been answered after a long
+// time: a Redis that hung answers as if nothing had been, and knows of no
+// heartbeat since.
+func (s *Store) hung(asked time.Time) error {
+	if slow := time.Since(asked); slow > max(s.opt.ProcessTTL/4, slowAnswer) {
 		return fmt.Errorf("redis took %s to answer: %w", slow.Round(time.Millisecond), ErrUnavailable)
 	}
-	err := s.rescue(ctx, j, rules, n)
-	n.answered = time.Now()
-	return err
+	return nil
 }
+
+// lostOnce is why a job that must not be done twice has failed.
+const lostOnce = "its worker went away; it may have been done, so it is not done again"
 
 // rescue runs rescue.lua on one job.
 func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept) error {
@@ -223,7 +239,7 @@ func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept)
 	case lost:
 		why := fmt.Sprintf("its worker went away %d times", j.Crashes+1)
 		if j.Once {
-			why = "its worker went away; it may have been done, so it is not done again"
+			why = lostOnce
 		}
 		err := s.finish(ctx, j, owner, unrunEnd(tasks.Lost(j.Type, j.Payload, why)))
 		if err != nil && !isLost(err) {

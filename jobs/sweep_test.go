@@ -549,6 +549,96 @@ func TestSweepIsQuietAfterAnOutage(t *testing.T) {
 	}
 }
 
+// A Redis that hung in the middle of a sweep, and then answers as if nothing had
+// been, has heard no heartbeat meanwhile: who looks dead by then is spared.
+func TestSweepDoesNotTrustASlowRedis(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		command string
+		nth     int32
+	}{
+		{"when asked who it is", "info", 1},
+		{"when reading the open jobs", "zrange", 1},
+		{"when reading the host's open jobs", "zrange", 2},
+		{"when reading the records", "hgetall", 1},
+		{"when burying the dead of another home", "zremrangebyscore", 1},
+		{"at the first job", "evalsha", 1},
+		{"at the second job", "evalsha", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(o *jobs.Options) { o.ProcessTTL = 500 * time.Millisecond })
+			ids := make([]string, 3)
+			for i := range ids {
+				ids[i] = b.accept(t, toggle(16+i))
+				b.claim(t, ids[i])
+			}
+			b.alive(t, b.proc)
+			w := b.store.NewSweeper(discard)
+			b.awake(t, w)
+			var calls atomic.Int32
+			var hung atomic.Bool
+			b.rdb.AddHook(hook{Before: func(c redis.Cmder) error {
+				if c.Name() == tt.command && calls.Add(1) == tt.nth {
+					hung.Store(true)
+					<-time.NewTimer(1100 * time.Millisecond).C // longer than any answer takes
+					b.silent(t, b.proc)
+				}
+				return nil
+			}})
+			n, err := w.Sweep(b.ctx, []string{"h1"})
+			if err != nil && !errors.Is(err, jobs.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			if !hung.Load() {
+				t.Fatal("it did not hang")
+			}
+			if n.Rescued != 0 {
+				t.Errorf("swept %+v, want nobody taken for dead", n)
+			}
+			if n, err = w.Sweep(b.ctx, []string{"h1"}); err != nil || !n.Quiet {
+				t.Errorf("after that: swept %+v, %v, want quiet", n, err)
+			}
+			for _, id := range ids {
+				if j := b.get(t, id); j.Attempt != 1 {
+					t.Errorf("job %s was taken over", id)
+				}
+			}
+		})
+	}
+}
+
+// Many jobs that take their time don't make a Redis slow: a sweep goes through.
+func TestSweepOfManyExpiredJobs(t *testing.T) {
+	t.Parallel()
+	b := setup(t, swiftly)
+	const n = 60
+	w := b.store.NewSweeper(discard)
+	b.awake(t, w)
+	b.acceptMany(t, n, func(i int) jobs.Request { return expiring(ordered("", i), -time.Hour) })
+	id := b.accept(t, toggle(16))
+	b.claim(t, id)
+	b.silent(t, b.proc)
+	lost := b.accept(t, ordered("", n))
+	b.fetch(t, lost, -time.Second)
+	b.rdb.AddHook(hook{Before: func(c redis.Cmder) error {
+		if c.Name() == "evalsha" {
+			<-time.NewTimer(20 * time.Millisecond).C // a Redis far away
+		}
+		return nil
+	}})
+	if s := b.awake(t, w); s.Expired != n || s.Rescued != 2 {
+		t.Errorf("swept %+v, want %d expired and 2 rescued", s, n)
+	}
+	if j := b.get(t, id); j.Attempt != 2 {
+		t.Errorf("the job of a dead worker was not taken over")
+	}
+	if j := b.get(t, lost); j.Attempt != 2 {
+		t.Errorf("the job behind the expired ones was not taken over")
+	}
+}
+
 // A new sweeper doesn't know how long Redis has been there, so it is quiet at
 // first.
 func TestSweepIsQuietAtFirst(t *testing.T) {

@@ -16,17 +16,15 @@ func (w *Worker) beat(ctx context.Context) error {
 	if err := w.opt.Process.Beat(ctx); err != nil {
 		return err
 	}
-	if w.opt.OnBeat != nil {
-		if err := w.opt.OnBeat(ctx); err != nil {
-			return err
-		}
-	}
 	asked, err := w.opt.Store.CancelsAsked(ctx, w.runningJobs())
 	if err != nil {
 		return err
 	}
 	for _, id := range asked {
 		w.cancelRun(id)
+	}
+	if w.opt.OnBeat != nil {
+		return w.opt.OnBeat(ctx)
 	}
 	return nil
 }

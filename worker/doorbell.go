@@ -137,7 +137,7 @@ func (d *doorbell) fetch(ctx context.Context, cmd redis.Cmder, next redis.Proces
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case err == nil:
+	case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"): // it calls again, with the script
 		b.wait = 0
 	case errors.Is(err, redis.Nil):
 		b.wait = d.hold

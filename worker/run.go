@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -21,11 +22,18 @@ type Run struct {
 	*jobs.Job
 	claim  *jobs.Claim
 	cancel context.CancelCauseFunc
+	// settled: the handler has ended, or Stop has given it up; whichever comes
+	// first says what becomes of the job.
+	settled atomic.Bool
+	through chan struct{} // closed when nothing more is done about it
 }
 
 // errHeld sends a task back to asynq without counting it: somebody holds the
 // job, or Redis couldn't be asked. Returning nil would make asynq forget it.
 var errHeld = errors.New("held by another handler")
+
+// errNoReason stands for the reason that a handler should have given.
+var errNoReason = errors.New("the handler gave no reason")
 
 const (
 	// heldDelay is when a held task is looked at again.
@@ -88,8 +96,11 @@ func (w *Worker) process(_ context.Context, t *asynq.Task) error {
 	defer w.runs.Done()
 	claim, verdict, err := w.claim(p)
 	switch {
+	case errors.Is(err, jobs.ErrUnavailable): // stopping, with Redis away
+		return errHeld
 	case err != nil:
-		return errHeld // stopping with Redis away
+		w.opt.Log.Error("job can't be claimed", "job", p.Job, "attempt", p.Attempt, "err", err)
+		return errHeld
 	case verdict == jobs.Stale:
 		w.opt.Log.Debug("stale task", "job", p.Job, "attempt", p.Attempt)
 		return nil
@@ -136,7 +147,8 @@ func (w *Worker) execute(claim *jobs.Claim) {
 	defer cancel(nil)
 	limited, cancelLimit := context.WithTimeoutCause(ctx, claim.Limit, ErrLimit)
 	defer cancelLimit()
-	r := &Run{Job: claim.Job, claim: claim, cancel: cancel}
+	r := &Run{Job: claim.Job, claim: claim, cancel: cancel, through: make(chan struct{})}
+	defer close(r.through)
 	w.mu.Lock()
 	w.running[r.ID] = r
 	w.mu.Unlock()
@@ -151,30 +163,39 @@ func (w *Worker) execute(claim *jobs.Claim) {
 		cancel(jobs.ErrCancelAsked)
 	}
 	began := time.Now()
-	out := w.call(limited, r)
-	w.conclude(claim, out, time.Since(began))
+	out, result := w.call(limited, r)
+	if r.settled.Swap(true) {
+		w.opt.Log.Warn("handler ended after its job was let go", "job", r.ID, "type", r.Type, "attempt", r.Attempt)
+		return
+	}
+	w.conclude(claim, out, result, time.Since(began))
 }
 
-// call runs the handler and turns a panic into a failure.
-func (w *Worker) call(ctx context.Context, r *Run) (out Outcome) {
+// call runs the handler and turns a panic, and a result that can't be written
+// down, into a failure.
+func (w *Worker) call(ctx context.Context, r *Run) (out Outcome, result json.RawMessage) {
 	h := w.opt.Handlers[r.Type]
 	if h == nil {
-		return GiveUp(fmt.Errorf("this worker does not know jobs of type %q", r.Type), nil)
+		return GiveUp(fmt.Errorf("this worker does not know jobs of type %q", r.Type), nil), nil
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			w.opt.Log.Error("handler panicked", "job", r.ID, "type", r.Type, "panic", p, "stack", string(debug.Stack()))
-			out = GiveUp(errors.New("internal error: the handler panicked"), nil)
+			out, result = GiveUp(errors.New("internal error: the handler panicked"), nil), nil
 		}
 	}()
-	return h(ctx, r)
+	out = h(ctx, r)
+	result, err := out.resultJSON()
+	if err != nil {
+		return GiveUp(err, nil), nil
+	}
+	return out, result
 }
 
 // conclude turns the outcome into a transition of the record.
-func (w *Worker) conclude(claim *jobs.Claim, out Outcome, took time.Duration) {
-	result, err := out.resultJSON()
-	if err != nil {
-		out, result = GiveUp(err, nil), nil
+func (w *Worker) conclude(claim *jobs.Claim, out Outcome, result json.RawMessage, took time.Duration) {
+	if out.err == nil && (out.kind == failed || out.kind == retry) {
+		out.err = errNoReason
 	}
 	record := func(what string, f func(context.Context) error) {
 		w.record(claim, what, func(ctx context.Context) error {

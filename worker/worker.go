@@ -168,8 +168,9 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return errors.Join(err, w.fetch.Close(), w.listen.Close())
 }
 
-// awaitRuns waits for the handlers, and releases the jobs of those that don't
-// end in time, so that they run elsewhere.
+// awaitRuns waits for the handlers, and lets go of the jobs of those that don't
+// end in time, so that they run elsewhere. What those that did end have said is
+// waited for until ctx ends.
 func (w *Worker) awaitRuns(ctx context.Context) {
 	done := make(chan struct{})
 	go func() { w.runs.Wait(); close(done) }()
@@ -187,10 +188,21 @@ func (w *Worker) awaitRuns(ctx context.Context) {
 		left = append(left, r)
 	}
 	w.mu.Unlock()
+	var ended []*Run
 	for _, r := range left {
-		w.opt.Log.Warn("handler did not end in time; releasing its job", "job", r.ID, "type", r.Type)
-		if err := r.claim.Again(ctx, 0, nil, nil); err != nil && !errors.Is(err, jobs.ErrLost) {
-			w.opt.Log.Error("could not release the job; it is taken over when this process is gone", "job", r.ID, "err", err)
+		if r.settled.Swap(true) {
+			ended = append(ended, r)
+			continue
+		}
+		w.opt.Log.Warn("handler did not end in time; letting go of its job", "job", r.ID, "type", r.Type)
+		if err := r.claim.Abandon(ctx); err != nil && !errors.Is(err, jobs.ErrLost) {
+			w.opt.Log.Error("could not let go of the job; it is taken over when this process is gone", "job", r.ID, "err", err)
+		}
+	}
+	for _, r := range ended {
+		select {
+		case <-r.through:
+		case <-ctx.Done():
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,6 +100,9 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	startCtx, cancel := context.WithTimeout(ctx, demoLimit)
 	defer cancel()
 	d, err := app.StartDemo(startCtx, opt)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nAnother demo may be running. Other addresses: switchyard demo --listen 127.0.0.1:8081", err)
+	}
 	if err != nil {
 		return err
 	}

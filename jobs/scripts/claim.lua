@@ -4,8 +4,8 @@
 --        5 owed entry of the start (used if the record owes)  6 bell of owed
 -- RETURNS  {'run', field, value, …} | {'stale'}: another attempt, or ended |
 --          {'held'}: somebody has it | {'expired', field, value, …}
-local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'expires', 'started', 'told', 'owes')
-if not r[1] or final(r[1]) or r[2] ~= ARGV[1] then return {'stale'} end
+local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'expires', 'started', 'told', 'owes', 'withdrawn')
+if not r[1] or final(r[1]) or r[2] ~= ARGV[1] or r[8] then return {'stale'} end
 local out = function(verdict)
   local all = redis.call('HGETALL', KEYS[1])
   table.insert(all, 1, verdict)

@@ -40,6 +40,7 @@ redis.call('HDEL', KEYS[1], 'waiting', 'cancel')
 redis.call('EXPIRE', KEYS[1], ARGV[10])
 redis.call('ZREM', KEYS[2], ARGV[1])
 if ARGV[11] == '1' and redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end
-if ARGV[13] ~= '' then owe(KEYS[6], ARGV[13], ARGV[5], ARGV[14]) end
+-- Nobody was promised anything of a withdrawn job.
+if ARGV[13] ~= '' and redis.call('HEXISTS', KEYS[1], 'withdrawn') == 0 then owe(KEYS[6], ARGV[13], ARGV[5], ARGV[14]) end
 emit(KEYS[1], KEYS[3], ARGV[9])
 return 'ok'

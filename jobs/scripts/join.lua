@@ -14,11 +14,13 @@ if ARGV[6] ~= '' then
   end
 end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'gone'} end
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or final(state) then
+local r = redis.call('HMGET', KEYS[1], 'state', 'withdrawn')
+local state = r[1]
+if not state or final(state) or r[2] then
   redis.call('DEL', KEYS[3])
   return {'gone'}
 end
+redis.call('HSET', KEYS[1], 'joined', '1')
 if ARGV[2] ~= '' then
   redis.call('SADD', KEYS[2], 'c:' .. ARGV[2])
   redis.call('ZADD', KEYS[4], 0, ARGV[4])

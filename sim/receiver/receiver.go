@@ -15,6 +15,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,8 +32,14 @@ type Received struct {
 
 // Behaviour is how a receiver answers.
 type Behaviour struct {
+	// Path limits what follows to requests whose path ends so; the others are
+	// answered at once, with 200. Empty: it holds for all.
+	Path string
 	// Status of the answer; 0: 200.
 	Status int
+	// After is how long the answer takes. It comes at once when the behaviour is
+	// changed.
+	After time.Duration
 	// Hang: no answer at all, until the client gives up or the behaviour is
 	// changed.
 	Hang bool
@@ -136,12 +143,24 @@ func (r *Receiver) receive(w http.ResponseWriter, q *http.Request) {
 	r.changed = make(chan struct{})
 	b, freed := r.behaviour, r.freed
 	r.mu.Unlock()
+	if !strings.HasSuffix(q.URL.Path, b.Path) {
+		b = Behaviour{}
+	}
 	if b.Hang {
 		select {
 		case <-freed:
 		case <-q.Context().Done():
 		}
 		panic(http.ErrAbortHandler) // close without an answer
+	}
+	if b.After > 0 {
+		t := time.NewTimer(b.After)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-freed:
+		case <-q.Context().Done():
+		}
 	}
 	if b.Status == 0 {
 		b.Status = http.StatusOK

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"switchyard/configs"
+)
+
+// scenario is one way of breaking things.
+type scenario struct {
+	name string
+	// run does the damage. What it says in words stands at the end of the line.
+	// Whatever it kills, it starts again.
+	run func(ctx context.Context, s *stage) (words string, err error)
+
+	// reattach is how long the modems need back into the network. 0: 700 ms.
+	reattach time.Duration
+	// defaults: the processes run with the configuration's defaults where they
+	// otherwise have shorter times.
+	defaults bool
+	// tune changes the configuration of all processes.
+	tune func(*configs.Config)
+	// bend are the promises that can't hold here.
+	bend rules
+}
+
+const (
+	// scenarioLimit is when a scenario is given up.
+	scenarioLimit = 10 * time.Minute
+	// idleLimit is what may pass after the damage until nothing is under way.
+	idleLimit = 2 * time.Minute
+)
+
+// columns of the table; the first is the scenario's name.
+var columns = []string{"asked", "taken", "refused", "cut", "jobs", "ended", "unknown", "starts", "results", "doubled", "lost", "slowest", "time"}
+
+const nameWidth = 28
+
+// runAll runs the scenarios and prints the table.
+func runAll(ctx context.Context, opt *options, all []scenario, out io.Writer) (failed bool) {
+	fmt.Fprintf(out, "%-*s", nameWidth, fmt.Sprintf("seed %d", opt.seed))
+	for _, c := range columns {
+		fmt.Fprintf(out, " %*s", max(len(c), 7), c)
+	}
+	fmt.Fprintln(out)
+	for _, sc := range all {
+		began := time.Now()
+		t, words, err := play(ctx, opt, sc)
+		if t == nil {
+			t = &tally{}
+		}
+		verdict := "ok"
+		if err != nil {
+			verdict, failed = "FAILED", true
+		}
+		line := fmt.Sprintf("%-*s", nameWidth, sc.name)
+		for i, v := range t.row(time.Since(began)) {
+			line += fmt.Sprintf(" %*s", max(len(columns[i]), 7), v)
+		}
+		fmt.Fprintf(out, "%s  %s  %s\n", line, verdict, t.words(words))
+		if err != nil {
+			fmt.Fprintln(out, "    "+strings.ReplaceAll(err.Error(), "\n", "\n    "))
+		}
+		if ctx.Err() != nil {
+			return true
+		}
+	}
+	return failed
+}
+
+// play runs one scenario and draws up its account.
+func play(ctx context.Context, opt *options, sc scenario) (t *tally, words string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, scenarioLimit)
+	defer cancel()
+	s, err := set(ctx, opt, sc)
+	if err != nil {
+		return nil, "", err
+	}
+	words, runErr := sc.run(ctx, s)
+	errs := []error{runErr}
+	if runErr == nil {
+		errs = append(errs, s.idle(ctx, idleLimit))
+	}
+	t, err = s.count(ctx)
+	errs = append(errs, err)
+	if err == nil {
+		errs = append(errs, t.err(sc.bend))
+	}
+	errs = append(errs, s.strike(ctx))
+	return t, words, errors.Join(errs...)
+}
+
+// row is the account in the order of columns.
+func (t *tally) row(took time.Duration) []string {
+	results := make([]string, len(t.results))
+	for i, r := range t.results {
+		results[i] = r.String()
+	}
+	n := func(v int) string { return fmt.Sprint(v) }
+	return []string{
+		n(t.asked), n(t.taken), n(t.refused), n(t.cut), n(t.jobs), n(t.ended), fmt.Sprintf("%d+%d", t.unknownRefused, t.unknownCut),
+		"≤" + n(t.starts), strings.Join(results, "/"), n(t.doubled), n(t.lost),
+		fmt.Sprintf("%dms", t.slowest.Milliseconds()), fmt.Sprintf("%.1fs", took.Seconds()),
+	}
+}
+
+// words adds to the scenario's own what is worth telling of the account.
+func (t *tally) words(own string) string {
+	all := []string{}
+	if own != "" {
+		all = append(all, own)
+	}
+	if t.success < t.ended {
+		all = append(all, fmt.Sprintf("%d of %d toggles brought an address", t.success, t.ended))
+	}
+	if t.toldRefused > 0 {
+		all = append(all, fmt.Sprintf("%d refused requests were told of a result", t.toldRefused))
+	}
+	if len(t.modes) > 0 {
+		all = append(all, "modems: "+strings.Join(t.modes, ", "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// toggleSuite are the scenarios of a toggle and its callbacks.
+func toggleSuite() []scenario {
+	var all []scenario
+	for _, part := range [][]scenario{
+		togetherScenarios(), hostScenarios(), delivererScenarios(), redisScenarios(), stopScenarios(), apiScenarios(),
+	} {
+		all = append(all, part...)
+	}
+	return all
+}
