@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/jobs"
 	"switchyard/tasks"
@@ -50,7 +51,7 @@ func TestJobIsShown(t *testing.T) {
 	holds(start + `"state":"completed","chat_id":"-5","host":"seoul-1","subnet":16,"parent":null,"created_at":"TIME","started_at":"TIME","completed_at":"TIME",` +
 		`"attempts":1,"progress":{"diagnosis":"healthy"},"result":{"rsrp":-105.0},"error":"no step brought connectivity"}`)
 
-	child, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{Kind: "toggle/result"}, id, "", 1e9, 1)})
+	child, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{Kind: "toggle/result"}, id, "", time.Second, 1)})
 	must(t, err)
 	if got, want := b.job(t, child.ID), `{"job_id":"`+child.ID+`","type":"callback","state":"queued","chat_id":null,"host":null,"subnet":null,"parent":"`+id+`",`; !strings.HasPrefix(got, want) {
 		t.Errorf("the job is\n%s, want the start\n%s", got, want)
@@ -106,7 +107,7 @@ func TestJobsAreListed(t *testing.T) {
 	if joined := id(`{"subnet":16,"host":"seoul-1","chat_id":2}`); joined != s16 {
 		t.Fatalf("%s did not join", joined)
 	}
-	callback, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{}, "", "", 1e9, 1)})
+	callback, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{}, "", "", time.Second, 1)})
 	must(t, err)
 	b.claim(t, s17)
 	newest := func(ids ...string) []string {
@@ -149,7 +150,7 @@ func TestJobsArePaged(t *testing.T) {
 	var want []string
 	accept := func() string {
 		t.Helper()
-		a, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{}, "", "", 1e9, 1)})
+		a, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCallback(tasks.CallbackPayload{}, "", "", time.Second, 1)})
 		must(t, err)
 		return a.ID
 	}
@@ -251,11 +252,11 @@ func TestJobRetry(t *testing.T) {
 	must(t, c.Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "internal error"}))
 	retry(id).wantsProblem(t, 409, "busy", "") // its end is still being told
 	b.settle(t)
-	b.wind(t, 60e9)
+	b.wind(t, time.Minute)
 	retry(id).wants(t, 202, `{"job_id":"`+id+`","status":"queued"}`)
 	j, err := b.store.Get(b.ctx, id)
 	must(t, err)
-	if left, want := j.Expires.Sub(b.store.Now()), b.config.Toggle.MaxWait.Std(); left > want || left < want-40e9 || j.Attempt != 2 {
+	if left, want := j.Expires.Sub(b.store.Now()), b.config.Toggle.MaxWait.Std(); left > want || left < want-40*time.Second || j.Attempt != 2 {
 		t.Errorf("attempt %d expires in %s, want 2 and %s", j.Attempt, left, want)
 	}
 

@@ -61,7 +61,7 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	if a.Replayed {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
-	j, p := s.await(r.Context(), a.ID, s.opt.Config.Toggle.RequestWait.Std())
+	j, p := s.await(r.Context(), a, s.opt.Config.Toggle.RequestWait.Std())
 	if p != nil {
 		legacyProblem(w, p)
 		return

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/configs"
 	"switchyard/jobs"
@@ -113,7 +114,7 @@ func TestToggleBySubnetWithoutAResult(t *testing.T) {
 // over, and that the next request joins the job.
 func TestToggleBySubnetWaitIsOver(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = configs.Duration(20e6) }).register(t, seoul)
+	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = configs.Duration(20 * time.Millisecond) }).register(t, seoul)
 	a := b.get(t, "/toggle/16")
 	id := a.jobID(t)
 	a.wants(t, 202, `{"job_id":"`+id+`","status":"queued"}`)

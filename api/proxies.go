@@ -95,8 +95,9 @@ func (s *Server) proxyOperations(api huma.API) {
 			"200": document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]()),
 			"202": document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]()),
 		},
-		MaxBodyBytes: -1, // limitBody has it
-		Errors:       []int{400, 404, 413, 415, 422, 429, 503},
+		MaxBodyBytes:    -1, // limitBody has it
+		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
+		Errors:          []int{400, 404, 408, 413, 415, 422, 429, 503},
 	}, s.toggleProxy)
 }
 
@@ -138,7 +139,7 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 	if b.Wait == nil || *b.Wait == 0 {
 		return out, nil
 	}
-	j, p := s.await(ctx, a.ID, time.Duration(math.Round(*b.Wait*1000))*time.Millisecond)
+	j, p := s.await(ctx, a, time.Duration(math.Round(*b.Wait*1000))*time.Millisecond)
 	switch {
 	case p != nil:
 		return nil, p
@@ -246,29 +247,15 @@ func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now tim
 
 // findHost finds the host that a request names, or the only one.
 func (s *Server) findHost(ctx context.Context, name, serverIP string) (*hosts.Info, *Problem) {
-	all, err := s.opt.Registry.All(ctx)
-	if err != nil {
-		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
-	}
 	if name == "" && serverIP == "" {
-		switch len(all) {
-		case 0:
-			p := problem(http.StatusServiceUnavailable, "no_host", "", "No proxy host has registered yet. Start a worker on one.")
-			p.retryAfter = 5 * time.Second
-			return nil, p
-		case 1:
-			return all[0], nil
-		}
-		var names []string
-		for _, h := range all {
-			names = append(names, h.Name)
-		}
-		return nil, problem(http.StatusBadRequest, "missing_host", "host", "There are several hosts; name one: "+strings.Join(names, ", ")+".")
+		return s.onlyHost(ctx)
 	}
-	for _, h := range all {
-		if (name == "" || h.Name == name) && (serverIP == "" || h.ServerIP == serverIP) {
-			return h, nil
-		}
+	h, err := s.opt.Registry.Find(ctx, name, serverIP)
+	switch {
+	case err == nil:
+		return h, nil
+	case !errors.Is(err, hosts.ErrUnknown):
+		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
 	}
 	field := "host"
 	if name == "" {
@@ -277,13 +264,44 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string) (*hosts.In
 	return nil, problem(http.StatusNotFound, "unknown_host", field, "No such host has registered.")
 }
 
-// await waits for a job's end; it returns the job as it is when the limit is
-// over or the process stops.
-func (s *Server) await(ctx context.Context, id string, limit time.Duration) (*jobs.Job, *Problem) {
-	ctx, cancel := context.WithTimeout(ctx, min(limit, s.opt.Config.Toggle.RequestWait.Std()))
-	defer cancel()
-	j, err := s.opt.Store.Wait(ctx, id, s.stop)
+// onlyHost is the host of a request that names none.
+func (s *Server) onlyHost(ctx context.Context) (*hosts.Info, *Problem) {
+	all, err := s.opt.Registry.All(ctx)
 	if err != nil {
+		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+	}
+	switch len(all) {
+	case 0:
+		p := problem(http.StatusServiceUnavailable, "no_host", "", "No proxy host has registered yet. Start a worker on one.")
+		p.retryAfter = 5 * time.Second
+		return nil, p
+	case 1:
+		return all[0], nil
+	}
+	var names []string
+	for _, h := range all {
+		names = append(names, h.Name)
+	}
+	return nil, problem(http.StatusBadRequest, "missing_host", "host", "There are several hosts; name one: "+strings.Join(names, ", ")+".")
+}
+
+// await waits for the end of a job that was accepted; it returns the job as it
+// is when the limit is over or the process stops. One that can't be read is as
+// it was accepted: a refusal now would have the client ask again.
+func (s *Server) await(ctx context.Context, a jobs.Accepted, limit time.Duration) (*jobs.Job, *Problem) {
+	asAccepted := &jobs.Job{ID: a.ID, State: a.State}
+	limit = min(limit, s.opt.Config.Toggle.RequestWait.Std())
+	if limit <= 0 {
+		return asAccepted, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	j, err := s.opt.Store.Wait(ctx, a.ID, s.stop)
+	switch {
+	case errors.Is(err, jobs.ErrUnavailable):
+		s.opt.Log.Warn("could not wait for a job; answered 202", "job", a.ID, "err", err)
+		return asAccepted, nil
+	case err != nil:
 		return nil, fromJobs(s.opt.Log, err)
 	}
 	return j, nil

@@ -74,10 +74,13 @@ func (s *Server) routes(r chi.Router) {
 
 var statusOK = map[string]string{"status": "ok"}
 
-// humaConfig leaves out huma's own error format, and its transformer that adds
-// "$schema" to documents whose members are fixed.
+// huma has its error format in a variable of the process, so it is set before
+// there is a server.
+func init() { huma.NewError = newError }
+
+// humaConfig leaves out huma's transformer that adds "$schema" to documents
+// whose members are fixed.
 func humaConfig(version string) huma.Config {
-	huma.NewError = newError
 	c := huma.DefaultConfig("Switchyard", version)
 	c.CreateHooks = nil
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""

@@ -156,7 +156,7 @@ func TestIndexPage(t *testing.T) {
 // something, or to read, while links, own pages and other programs can.
 func TestForeignPagesAreRefused(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = 1 }).register(t, seoul)
+	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = 0 }).register(t, seoul)
 	before := b.keys(t)
 	for _, tt := range []struct{ method, path, mode string }{
 		{http.MethodGet, "/toggle/16", "navigate"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"switchyard/configs"
 	"switchyard/jobs"
@@ -36,7 +37,7 @@ func TestToggleIsAccepted(t *testing.T) {
 	if got, want := j.Limit, b.config.Toggle.Timeout.Std(); got != want {
 		t.Errorf("limit %s, want toggle.timeout %s", got, want)
 	}
-	if got, want := j.Expires.Sub(j.Created).Round(1e9), b.config.Toggle.MaxWait.Std(); got != want {
+	if got, want := j.Expires.Sub(j.Created).Round(time.Second), b.config.Toggle.MaxWait.Std(); got != want {
 		t.Errorf("it expires after %s, want toggle.max_wait %s", got, want)
 	}
 	chats, urls, err := b.store.Audience(b.ctx, j)
@@ -167,9 +168,23 @@ func TestToggleWaitIsOver(t *testing.T) {
 // Ensure no request waits longer than toggle.request_wait.
 func TestToggleWaitIsBounded(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = configs.Duration(20e6) }).register(t, seoul)
+	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = configs.Duration(20 * time.Millisecond) }).register(t, seoul)
 	// The test's own time is up long before these 200 s.
 	a := b.toggle(t, `{"port":10016,"wait":200}`)
+	a.wants(t, 202, `{"job_id":"`+a.jobID(t)+`","status":"queued"}`)
+}
+
+// Ensure where there is no time to wait, because none is configured or the
+// client's is less than a millisecond, an accepted toggle is answered as such.
+func TestToggleWithoutTimeToWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *configs.Config) { c.Toggle.RequestWait = 0 }).register(t, seoul)
+	a := b.get(t, "/toggle/16")
+	a.wants(t, 202, `{"job_id":"`+a.jobID(t)+`","status":"queued"}`)
+	a = b.toggle(t, `{"port":10017,"wait":60}`)
+	a.wants(t, 202, `{"job_id":"`+a.jobID(t)+`","status":"queued"}`)
+	b = setup(t).register(t, seoul)
+	a = b.toggle(t, `{"port":10017,"wait":0.0001}`)
 	a.wants(t, 202, `{"job_id":"`+a.jobID(t)+`","status":"queued"}`)
 }
 

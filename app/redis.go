@@ -14,6 +14,7 @@ import (
 	"switchyard/events"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/jobs/convoy"
 )
 
 const (
@@ -55,6 +56,7 @@ func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
 func (a *App) connect(ctx context.Context) error {
 	redis.SetLogger(redisLog{a.log}) // one for the whole process
 	a.rdb, a.stream = a.newClient(defaultPool), a.newClient(2)
+	a.rdb.AddHook(convoy.New(a.rdb, nil))
 	if err := a.awaitRedis(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -35,29 +36,33 @@ const (
 // but its port is none, so it is refused (400) before anything is asked of
 // Redis. Every accepted request is for another dongle, so that none joins.
 func accept(ctx context.Context, o options) ([]row, error) {
-	var ours, bounds, ratios []float64
-	for range o.rounds {
-		noop, err := noopRound(ctx, o)
-		if err != nil {
+	var noop, raw, ours cost
+	var bounds []float64
+	for i := range o.rounds {
+		if err := noopRound(ctx, o, &noop); err != nil {
 			return nil, fmt.Errorf("measuring the no-op handler: %w", err)
 		}
-		raw, err := enqueueRound(ctx, o)
-		if err != nil {
+		if err := enqueueRound(ctx, o, &raw); err != nil {
 			return nil, fmt.Errorf("measuring asynq's enqueue: %w", err)
 		}
-		got, err := acceptRound(ctx, o)
-		if err != nil {
+		if err := acceptRound(ctx, o, &ours); err != nil {
 			return nil, fmt.Errorf("measuring the api: %w", err)
 		}
-		bound := 1 / (1/noop + 1/raw)
-		ours, bounds, ratios = append(ours, got), append(bounds, bound), append(ratios, got/bound)
+		bounds = append(bounds, 1/(1/noop.rate[i]+1/raw.rate[i]))
 	}
-	r := median(ratios)
-	return []row{{
-		what: fmt.Sprintf("accept, %d connections", connections), ours: perSecond(median(ours)),
-		against: "bound " + perSecond(median(bounds)), ratio: ratio(r),
-		target: fmt.Sprintf(">= %.2f", acceptTarget), verdict: atLeast(r, acceptTarget),
-	}}, nil
+	r := medianRatio(ours.rate, bounds)
+	cpu := func(what string, ours []time.Duration, peer string, theirs []time.Duration) row {
+		return row{what: "accept, " + what, ours: micros(median(ours)), against: peer + " " + micros(median(theirs)), ratio: ratio(medianRatio(ours, theirs))}
+	}
+	return []row{
+		{
+			what: fmt.Sprintf("accept, %d connections", connections), ours: perSecond(median(ours.rate)),
+			against: fmt.Sprintf("bound %s (%.0f, %.0f)", perSecond(median(bounds)), median(noop.rate), median(raw.rate)), ratio: ratio(r),
+			target: fmt.Sprintf(">= %.2f", acceptTarget), verdict: atLeast(r, acceptTarget),
+		},
+		cpu("server CPU each", ours.process, "no-op", noop.process),
+		cpu("Redis CPU each", ours.redis, "asynq", raw.redis),
+	}, nil
 }
 
 // benchHost is the i-th host: its name and public address, from the network
@@ -79,11 +84,11 @@ func toggleRequests(count, first, last int) [][]byte {
 	return out
 }
 
-// acceptRound is the rate at which the real api accepts.
-func acceptRound(ctx context.Context, o options) (perSec float64, err error) {
+// acceptRound measures the real api.
+func acceptRound(ctx context.Context, o options, into *cost) (err error) {
 	srv, err := freshRedis(ctx, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer srv.Stop()
 	rdb := newClient(srv.Addr(), 4)
@@ -97,38 +102,40 @@ func acceptRound(ctx context.Context, o options) (perSec float64, err error) {
 	for i := range o.hosts {
 		name, ip := benchHost(i)
 		if err := registry.Register(ctx, hosts.Info{Name: name, ServerIP: ip, Dongles: dongles, Physical: len(dongles), Started: now, Seen: now}); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	c, err := startChild(ctx, "api", childSpec{Redis: srv.Addr(), Profile: o.profile})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	if _, err := send(ctx, c.addr, connections, toggleRequests(o.hosts, tasks.MinSubnet, tasks.MinSubnet), http.StatusAccepted); err != nil {
-		return 0, err
+		return err
 	}
 	requests := toggleRequests(o.hosts, tasks.MinSubnet+1, tasks.MaxSubnet)
-	took, err := send(ctx, c.addr, connections, requests, http.StatusAccepted)
+	err = into.measure(ctx, rdb, c.pid, len(requests), func() (time.Duration, error) {
+		return send(ctx, c.addr, connections, requests, http.StatusAccepted)
+	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	// What was answered with 202 has to be there, and be a job of its own.
 	kept, err := rdb.ZCard(ctx, "sw:v1:index:type:"+string(tasks.Toggle)).Result()
 	if err != nil {
-		return 0, fmt.Errorf("counting the jobs: %w", err)
+		return fmt.Errorf("counting the jobs: %w", err)
 	}
 	if want := int64(len(requests) + o.hosts); kept != want {
-		return 0, fmt.Errorf("%d requests were accepted, but there are %d jobs", want, kept)
+		return fmt.Errorf("%d requests were accepted, but there are %d jobs", want, kept)
 	}
-	return rate(len(requests), took), nil
+	return nil
 }
 
-// noopRound is the rate of requests that are refused before Redis is asked.
-func noopRound(ctx context.Context, o options) (perSec float64, err error) {
+// noopRound measures requests that are refused before Redis is asked.
+func noopRound(ctx context.Context, o options, into *cost) (err error) {
 	c, err := startChild(ctx, "noop", childSpec{})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	refused := request(togglePath, `{"server_ip":"198.18.0.1","port":10099,"chat_id":-1000}`)
@@ -140,22 +147,20 @@ func noopRound(ctx context.Context, o options) (perSec float64, err error) {
 		return out
 	}
 	if _, err := send(ctx, c.addr, connections, list(o.hosts), http.StatusBadRequest); err != nil {
-		return 0, err
+		return err
 	}
 	requests := list(o.hosts * (tasks.MaxSubnet - tasks.MinSubnet))
-	took, err := send(ctx, c.addr, connections, requests, http.StatusBadRequest)
-	if err != nil {
-		return 0, err
-	}
-	return rate(len(requests), took), nil
+	return into.measure(ctx, nil, c.pid, len(requests), func() (time.Duration, error) {
+		return send(ctx, c.addr, connections, requests, http.StatusBadRequest)
+	})
 }
 
-// enqueueRound is the rate at which as many goroutines as there are connections
-// enqueue tasks like ours by asynq's own client.
-func enqueueRound(ctx context.Context, o options) (float64, error) {
+// enqueueRound measures asynq's own client, which as many goroutines as there
+// are connections have enqueue tasks like ours.
+func enqueueRound(ctx context.Context, o options, into *cost) error {
 	srv, err := freshRedis(ctx, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer srv.Stop()
 	rdb := newClient(srv.Addr(), connections)
@@ -172,14 +177,10 @@ func enqueueRound(ctx context.Context, o options) (float64, error) {
 		return nil
 	}
 	if _, err := inParallel(ctx, connections, o.hosts, enqueue); err != nil {
-		return 0, err
+		return err
 	}
 	n := o.hosts * (tasks.MaxSubnet - tasks.MinSubnet)
-	took, err := inParallel(ctx, connections, n, enqueue)
-	if err != nil {
-		return 0, err
-	}
-	return rate(n, took), nil
+	return into.measure(ctx, rdb, os.Getpid(), n, func() (time.Duration, error) { return inParallel(ctx, connections, n, enqueue) })
 }
 
 // apiChild is the real app in its role api.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -24,24 +25,28 @@ const (
 // its fetch, its claim, its outcome. The peer is asynq alone, with as many
 // handlers and the same payload.
 func backlog(ctx context.Context, o options) ([]row, error) {
-	var ours, raws, ratios []float64
+	var ours, raws cost
 	for range o.rounds {
-		raw, err := rawBacklogRound(ctx, o)
-		if err != nil {
+		if err := rawBacklogRound(ctx, o, &raws); err != nil {
 			return nil, fmt.Errorf("measuring asynq: %w", err)
 		}
-		got, err := backlogRound(ctx, o)
-		if err != nil {
+		if err := backlogRound(ctx, o, &ours); err != nil {
 			return nil, err
 		}
-		ours, raws, ratios = append(ours, got), append(raws, raw), append(ratios, got/raw)
 	}
-	r := median(ratios)
-	return []row{{
-		what: fmt.Sprintf("backlog, %d handlers", backlogConcurrency), ours: perSecond(median(ours)),
-		against: "asynq " + perSecond(median(raws)), ratio: ratio(r),
-		target: fmt.Sprintf(">= %.2f", backlogTarget), verdict: atLeast(r, backlogTarget),
-	}}, nil
+	r := medianRatio(ours.rate, raws.rate)
+	name := func(what string) string { return fmt.Sprintf("backlog, %d handlers%s", backlogConcurrency, what) }
+	cpu := func(what string, ours, raw []time.Duration) row {
+		return row{what: name(what), ours: micros(median(ours)), against: "asynq " + micros(median(raw)), ratio: ratio(medianRatio(ours, raw))}
+	}
+	return []row{
+		{
+			what: name(""), ours: perSecond(median(ours.rate)), against: "asynq " + perSecond(median(raws.rate)), ratio: ratio(r),
+			target: fmt.Sprintf(">= %.2f", backlogTarget), verdict: atLeast(r, backlogTarget),
+		},
+		cpu(", worker CPU each", ours.process, raws.process),
+		cpu(", Redis CPU each", ours.redis, raws.redis),
+	}, nil
 }
 
 // stretch is the time from the first of n calls to the last.
@@ -65,22 +70,23 @@ func (s *stretch) call() {
 	}
 }
 
-func (s *stretch) rate(ctx context.Context) (float64, error) {
+// wait waits for the last call.
+func (s *stretch) wait(ctx context.Context) (time.Duration, error) {
 	select {
 	case <-s.done:
-		return rate(int(s.n), time.Duration(s.last.Load()-s.first.Load())), nil
+		return time.Duration(s.last.Load() - s.first.Load()), nil
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
 }
 
-func backlogRound(ctx context.Context, o options) (perSec float64, err error) {
+func backlogRound(ctx context.Context, o options, into *cost) (err error) {
 	srv, err := freshRedis(ctx, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer srv.Stop()
-	rdb := newClient(srv.Addr(), backlogConcurrency)
+	rdb := newCommandClient(srv.Addr(), backlogConcurrency)
 	defer rdb.Close()
 	store := newStore(rdb)
 	defer func() { err = errors.Join(err, store.Close()) }()
@@ -88,28 +94,30 @@ func backlogRound(ctx context.Context, o options) (perSec float64, err error) {
 		_, err := store.Accept(ctx, jobs.Request{Draft: noopDraft()})
 		return err
 	}); err != nil {
-		return 0, err
+		return err
 	}
 	endProfile, err := profileTo(o.profile)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	calls := newStretch(backlogJobs)
-	stop, err := startWorker(ctx, srv.Addr(), store, backlogConcurrency, func(context.Context, *worker.Run) worker.Outcome {
-		calls.call()
-		return worker.Done(nil)
+	return into.measure(ctx, rdb, os.Getpid(), backlogJobs, func() (took time.Duration, err error) {
+		calls := newStretch(backlogJobs)
+		stop, err := startWorker(ctx, srv.Addr(), store, backlogConcurrency, func(context.Context, *worker.Run) worker.Outcome {
+			calls.call()
+			return worker.Done(nil)
+		})
+		if err != nil {
+			return 0, err
+		}
+		took, err = calls.wait(ctx)
+		return took, errors.Join(err, endProfile(), stop(ctx))
 	})
-	if err != nil {
-		return 0, err
-	}
-	perSec, err = calls.rate(ctx)
-	return perSec, errors.Join(err, endProfile(), stop(ctx))
 }
 
-func rawBacklogRound(ctx context.Context, o options) (float64, error) {
+func rawBacklogRound(ctx context.Context, o options, into *cost) error {
 	srv, err := freshRedis(ctx, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer srv.Stop()
 	rdb := newClient(srv.Addr(), backlogConcurrency+8)
@@ -122,13 +130,17 @@ func rawBacklogRound(ctx context.Context, o options) (float64, error) {
 		}
 		return nil
 	}); err != nil {
-		return 0, err
+		return err
 	}
-	calls := newStretch(backlogJobs)
-	server := asynq.NewServerFromRedisClient(rdb, asynq.Config{Concurrency: backlogConcurrency, Queues: map[string]int{startQueue: 1}, LogLevel: asynq.ErrorLevel})
-	if err := server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { calls.call(); return nil })); err != nil {
-		return 0, fmt.Errorf("starting asynq: %w", err)
-	}
-	defer server.Shutdown()
-	return calls.rate(ctx)
+	return into.measure(ctx, rdb, os.Getpid(), backlogJobs, func() (time.Duration, error) {
+		calls := newStretch(backlogJobs)
+		server := asynq.NewServerFromRedisClient(rdb, asynq.Config{
+			Concurrency: backlogConcurrency, Queues: map[string]int{startQueue: 1}, LogLevel: asynq.ErrorLevel,
+		})
+		if err := server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { calls.call(); return nil })); err != nil {
+			return 0, fmt.Errorf("starting asynq: %w", err)
+		}
+		defer server.Shutdown()
+		return calls.wait(ctx)
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"switchyard/configs"
 	"switchyard/events"
 	"switchyard/jobs"
+	"switchyard/jobs/convoy"
 	"switchyard/sim/redisserver"
 )
 
@@ -33,6 +34,13 @@ func freshRedis(ctx context.Context, o options) (*redisserver.Server, error) {
 // newClient returns a client with the options that the product uses.
 func newClient(addr string, pool int) *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: addr, PoolSize: pool, ContextTimeoutEnabled: true})
+}
+
+// newCommandClient is the one that a process of the product uses for commands.
+func newCommandClient(addr string, pool int) *redis.Client {
+	c := newClient(addr, pool)
+	c.AddHook(convoy.New(c, nil))
+	return c
 }
 
 // newStore returns a store with the limits of a default configuration.

@@ -62,6 +62,15 @@ func percentile[T cmp.Ordered](list []T, percent int) T {
 	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
 }
 
+// medianRatio is the median of the rounds' own ratios.
+func medianRatio[T ~int64 | ~float64](ours, peer []T) float64 {
+	var out []float64
+	for i := range ours {
+		out = append(out, float64(ours[i])/float64(peer[i]))
+	}
+	return median(out)
+}
+
 func perSecond(f float64) string { return fmt.Sprintf("%.0f/s", f) }
 
 func ratio(f float64) string { return fmt.Sprintf("%.2f", f) }
@@ -72,6 +81,10 @@ func millis(d time.Duration) string {
 		return fmt.Sprintf("%.2f ms", ms)
 	}
 	return fmt.Sprintf("%.0f ms", ms)
+}
+
+func micros(d time.Duration) string {
+	return fmt.Sprintf("%.0f us", float64(d)/float64(time.Microsecond))
 }
 
 // rate is how many a second.

@@ -21,8 +21,9 @@
 //	cut        those that got no answer, since the api died
 //	jobs       toggles that were promised to somebody by such an answer
 //	ended      of them, those that ended
-//	unknown    toggles promised to nobody, by what their request got
-//	           instead: an error + no answer. The first has to be 0.
+//	unknown    toggles promised to nobody that ran all the same, by what
+//	           their request got instead: an error + no answer. The first
+//	           has to be 0. Withdrawn ones, which never began, don't count.
 //	starts     the most starts that a receiver got of one toggle
 //	results    distinct webhook-ids of results per toggle at the two configured
 //	           receivers, and per request at its own callback URL

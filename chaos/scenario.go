@@ -84,7 +84,11 @@ func play(ctx context.Context, opt *options, sc scenario) (t *tally, words strin
 	words, runErr := sc.run(ctx, s)
 	errs := []error{runErr}
 	if runErr == nil {
+		damaged := time.Now()
 		errs = append(errs, s.idle(ctx, idleLimit))
+		if took := time.Since(damaged); took > time.Second {
+			words += fmt.Sprintf("; all quiet %.1f s after", took.Seconds())
+		}
 	}
 	t, err = s.count(ctx)
 	errs = append(errs, err)
@@ -118,8 +122,11 @@ func (t *tally) words(own string) string {
 	if t.success < t.ended {
 		all = append(all, fmt.Sprintf("%d of %d toggles brought an address", t.success, t.ended))
 	}
+	if t.withdrawn > 0 {
+		all = append(all, fmt.Sprintf("%d jobs of refused requests were withdrawn before they began", t.withdrawn))
+	}
 	if t.toldRefused > 0 {
-		all = append(all, fmt.Sprintf("%d refused requests were told of a result", t.toldRefused))
+		all = append(all, fmt.Sprintf("%d requests that were not taken were told of a result", t.toldRefused))
 	}
 	if len(t.modes) > 0 {
 		all = append(all, "modems: "+strings.Join(t.modes, ", "))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/api"
+	"switchyard/jobs"
 	"switchyard/sim/receiver"
 	"switchyard/tasks"
 )
@@ -18,6 +19,7 @@ type tally struct {
 	asked, taken, refused, cut int
 	jobs, ended                int
 	unknownRefused, unknownCut int // jobs promised to nobody, by how their request was answered
+	withdrawn                  int // jobs promised to nobody that never ran
 	success                    int // of the jobs that ended
 
 	starts  int       // the most that one receiver got of one toggle
@@ -79,7 +81,7 @@ func (s *stage) count(ctx context.Context) (*tally, error) {
 	}
 	var told []string // the toggles that everybody has to be told of
 	for _, j := range toggles {
-		if ended(j.State) {
+		if ended(j.State) && !withdrawn(j, promised) {
 			told = append(told, j.JobID)
 		}
 	}
@@ -111,6 +113,12 @@ func (t *tally) countReplies(replies []reply) map[string]bool {
 	return promised
 }
 
+// withdrawn reports whether a job was promised to nobody and ended without
+// having begun: a refused request left nothing but its record.
+func withdrawn(j api.JobDocument, promised map[string]bool) bool {
+	return !promised[j.JobID] && j.State == string(jobs.Cancelled) && j.StartedAt == nil
+}
+
 func (t *tally) countJobs(toggles []api.JobDocument, promised map[string]bool, replies []reply) {
 	t.jobs = len(promised)
 	byChat := map[string]reply{}
@@ -123,7 +131,12 @@ func (t *tally) countJobs(toggles []api.JobDocument, promised map[string]bool, r
 		if promised[j.JobID] && ended(j.State) {
 			t.ended++
 		}
-		if !promised[j.JobID] {
+		switch {
+		case promised[j.JobID] && j.State == string(jobs.Cancelled):
+			t.extra = append(t.extra, "job "+j.JobID+" was promised and cancelled: "+*j.Error)
+		case withdrawn(j, promised):
+			t.withdrawn++
+		case !promised[j.JobID]:
 			// Whose request made it: the job has its chat.
 			if j.ChatID != nil && byChat[*j.ChatID].status == 0 {
 				t.unknownCut++

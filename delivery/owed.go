@@ -147,6 +147,14 @@ func Plan(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]
 		return out, nil
 	}
 	body := string(j.Result)
+	if body == "" {
+		// Its handler broke down and told nothing: nothing came of it.
+		b, err := json.Marshal(tasks.FailedToggle(p, 0))
+		if err != nil {
+			return nil, fmt.Errorf("writing the result: %w", err)
+		}
+		body = string(b)
+	}
 	result := func(p tasks.CallbackPayload, name, order string) jobs.Request {
 		p.Kind, p.Body = "toggle/result", body
 		return jobs.Request{

@@ -185,7 +185,6 @@ func TestReaderKeepsUp(t *testing.T) {
 	watches := make([]*events.Watch, n)
 	for i := range watches {
 		watches[i] = b.hub.Watch(key(i))
-		defer watches[i].Close()
 	}
 	_, err := b.rdb.Pipelined(b.ctx, func(p redis.Pipeliner) error {
 		for _, state := range []string{"running", "completed"} {

@@ -100,13 +100,16 @@ func (t *toggle) climb(ctx context.Context) (tasks.ToggleOutcome, error) {
 	t.prog.Steps = []tasks.ToggleStep{}
 	t.hooks.Progress(ctx, t.prog)
 
-	reached, last := diagnosis.FirstStep(), noAddress
-	if diagnosis == Healthy {
-		last = unchanged
-	}
+	reached, ran, last := diagnosis.FirstStep(), diagnosis.FirstStep(), noAddress
 	var ip netip.Addr
 	for step := diagnosis.FirstStep(); step <= 4; step++ {
-		if step == 4 && last == unchanged {
+		if step == 4 && last == noAddress {
+			// A way that failed may have left the dongle as it was, and it works.
+			if last, ip = t.look(ctx); ctx.Err() != nil {
+				return tasks.ToggleOutcome{Step: reached}, context.Cause(ctx)
+			}
+		}
+		if step == 4 && last != noAddress {
 			break // it works: no reason to cut its power
 		}
 		reached = step
@@ -117,16 +120,15 @@ func (t *toggle) climb(ctx context.Context) (tasks.ToggleOutcome, error) {
 		if r == skipped {
 			continue
 		}
-		last, ip = r, addr
+		ran, last, ip = step, r, addr
 		if r == changed || (r == unchanged && (step != 2 || t.AcceptUnchanged)) {
-			return t.success(ctx, diagnosis, step, r, ip), nil
+			break
 		}
 	}
-	if last == unchanged {
-		// Nothing above step 2 ran, or it would have ended above.
-		return t.success(ctx, diagnosis, 2, unchanged, ip), nil
+	if last == noAddress {
+		return tasks.ToggleOutcome{Step: reached}, nil
 	}
-	return tasks.ToggleOutcome{Step: reached}, nil
+	return t.success(ctx, diagnosis, ran, last, ip), nil
 }
 
 // step runs one step, or each way of step 2 until the address differs.
@@ -141,7 +143,9 @@ func (t *toggle) step(ctx context.Context, step int) (result, netip.Addr, error)
 				if errors.Is(err, ErrUnavailable) {
 					return skipped, netip.Addr{}, err
 				}
-				return noAddress, netip.Addr{}, err
+				// It may have helped all the same, or have done no harm.
+				r, ip := t.look(ctx)
+				return r, ip, err
 			}
 			return t.awaitAny(ctx)
 		})
@@ -198,12 +202,23 @@ func (t *toggle) success(ctx context.Context, diagnosis Diagnosis, step int, r r
 	if step == 2 && r == changed && diagnosis == Healthy {
 		step = 0
 	}
-	if !ip.IsValid() {
-		ip = t.old
+	if known := t.prog.NewIP; known == nil || *known != ip.String() {
+		// The last step was not the one that brought it.
+		t.prog.NewIP = text(ip)
+		t.hooks.Progress(ctx, t.prog)
 	}
 	out := tasks.ToggleOutcome{Success: true, IP: text(ip), Step: step}
 	out.Traffic, out.Signal = t.d.radio(ctx)
 	return out
+}
+
+// look tells whether there is connectivity now.
+func (t *toggle) look(ctx context.Context) (result, netip.Addr) {
+	ip, err := t.d.Prober.Look(ctx, t.d.Network)
+	if err != nil {
+		return noAddress, netip.Addr{}
+	}
+	return t.compare(ip), ip
 }
 
 // compare tells what an address means for this toggle.

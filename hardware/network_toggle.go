@@ -45,9 +45,8 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 		if !away {
 			return
 		}
-		restoreCtx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
-		defer cancel()
-		if restoreErr := t.setMode(restoreCtx, original); restoreErr != nil {
+		restoreErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetNetMode(ctx, original) })
+		if restoreErr != nil {
 			err = errors.Join(err, fmt.Errorf("putting back net mode %s: %w", original.Mode, restoreErr))
 		}
 	}()
@@ -56,8 +55,8 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 		if i == 2 && now == m {
 			break // LTE was the original mode
 		}
-		away = away || m != original.Mode
 		if err := t.setMode(ctx, mode(m)); err != nil {
+			away = away || m != original.Mode && !untouched(err)
 			return noAddress, netip.Addr{}, fmt.Errorf("setting net mode %s: %w", m, err)
 		}
 		away = m != original.Mode
@@ -77,15 +76,39 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 // setMode writes a mode, again and again while the modem is too busy or
 // dialling to take it.
 func (t *toggle) setMode(ctx context.Context, m hilink.NetMode) error {
-	return t.insist(ctx, func() error { return t.d.Modem.SetNetMode(ctx, m) })
+	return t.insist(ctx, func() error { return t.d.Modem.SetNetMode(ctx, m) }, refusedForNow)
 }
 
-// insist repeats a call that the modem refuses for the moment.
-func (t *toggle) insist(ctx context.Context, call func() error) error {
+// restore puts a setting back when ctx may have ended. It asks through all that
+// may pass (a modem that hangs, its network being away), since nobody will
+// later: until the modem takes it or refuses it for good.
+func (t *toggle) restore(ctx context.Context, set func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
+	defer cancel()
+	return t.insist(ctx, func() error { return set(ctx) }, func(err error) bool {
+		_, refused := errors.AsType[*hilink.Error](err)
+		return refusedForNow(err) || !refused && !errors.Is(err, hilink.ErrClosed)
+	})
+}
+
+// untouched reports whether a write that ended with this error has certainly
+// changed nothing: the modem refused it, or no modem was there.
+func untouched(err error) bool {
+	_, refused := errors.AsType[*hilink.Error](err)
+	return refused || errors.Is(err, hilink.ErrNotHiLink)
+}
+
+// refusedForNow reports whether the modem may take it in a moment.
+func refusedForNow(err error) bool {
+	refused, ok := errors.AsType[*hilink.Error](err)
+	return ok && (refused.Busy() || refused.Code == codeDialling)
+}
+
+// insist repeats a call for as long as its error may pass.
+func (t *toggle) insist(ctx context.Context, call func() error, passes func(error) bool) error {
 	for {
 		err := call()
-		var refused *hilink.Error
-		if err == nil || !errors.As(err, &refused) || !(refused.Busy() || refused.Code == codeDialling) {
+		if err == nil || !passes(err) {
 			return err
 		}
 		if pauseErr := pause(ctx, t.Poll); pauseErr != nil {
@@ -100,26 +123,25 @@ const codeDialling = 112001
 // dataswitch turns mobile data off, holds it off, and turns it on again. It is
 // turned on whatever happens.
 func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, ip netip.Addr, err error) {
-	ctx, cancel := context.WithTimeout(ctx, t.StepLimit+hold)
-	defer cancel()
-	off := true
+	off := false // or perhaps so
 	defer func() {
 		if !off {
 			return
 		}
-		restoreCtx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
-		defer cancel()
-		if onErr := t.insist(restoreCtx, func() error { return t.d.Modem.SetDataSwitch(restoreCtx, true) }); onErr != nil {
+		onErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetDataSwitch(ctx, true) })
+		if onErr != nil {
 			err = errors.Join(err, fmt.Errorf("switching mobile data on again: %w", onErr))
 		}
 	}()
-	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }); err != nil {
+	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }, refusedForNow); err != nil {
+		off = !untouched(err)
 		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data off: %w", err)
 	}
+	off = true
 	if err := pause(ctx, hold); err != nil {
 		return noAddress, netip.Addr{}, err
 	}
-	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, true) }); err != nil {
+	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, true) }, refusedForNow); err != nil {
 		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data on: %w", err)
 	}
 	off = false

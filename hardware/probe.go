@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -27,7 +28,7 @@ type Prober struct {
 	HostIP netip.Addr
 }
 
-// echoLimit is longer than any address.
+// echoLimit is longer than any address. An answer beyond it is none.
 const echoLimit = 64
 
 type echo struct {
@@ -41,10 +42,13 @@ func (p Prober) Look(ctx context.Context, n Network) (netip.Addr, error) {
 	if len(p.URLs) == 0 {
 		return netip.Addr{}, errors.New("no echo service is configured (host.echo_urls)")
 	}
+	// Ends with this call, whatever the transport is still doing.
+	look, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	// A connection made before a toggle must not outlive it.
-	tr := &http.Transport{DialContext: n.Dial, DisableKeepAlives: true, Proxy: nil}
+	tr := &http.Transport{DialContext: within(look, n.Dial), DisableKeepAlives: true, Proxy: nil}
 	client := &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 	var secure, plain []string
@@ -103,6 +107,22 @@ func (p Prober) Look(ctx context.Context, n Network) (netip.Addr, error) {
 	return netip.Addr{}, errors.Join(errs...)
 }
 
+// within ends dials, and closes what they opened, with look. A transport lets a
+// dial or a handshake go on that no request waits for any more; into a dead
+// network that takes minutes, and the next look comes at once.
+func within(look context.Context, dial dialFunc) dialFunc {
+	return func(_ context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(look, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(look, func() { _ = conn.Close() })
+		return conn, nil
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
 func (p Prober) ask(ctx context.Context, c *http.Client, url string) (netip.Addr, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -114,7 +134,7 @@ func (p Prober) ask(ctx context.Context, c *http.Client, url string) (netip.Addr
 		return netip.Addr{}, fmt.Errorf("asking an echo service: %w", err)
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, echoLimit))
+	b, err := io.ReadAll(io.LimitReader(res.Body, echoLimit+1))
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("reading the answer of %s: %w", req.URL.Host, err)
 	}
@@ -122,7 +142,7 @@ func (p Prober) ask(ctx context.Context, c *http.Client, url string) (netip.Addr
 		return netip.Addr{}, fmt.Errorf("%s answered with status %d", req.URL.Host, res.StatusCode)
 	}
 	ip, err := netip.ParseAddr(strings.TrimSpace(string(b)))
-	if err != nil {
+	if err != nil || len(b) > echoLimit {
 		return netip.Addr{}, fmt.Errorf("%s answered with something that is no address", req.URL.Host)
 	}
 	ip = ip.Unmap()

@@ -79,3 +79,20 @@ func TestClaimAskedAgain(t *testing.T) {
 		t.Errorf("of no job: %v, %v, %v", c, v, err)
 	}
 }
+
+// A job that is tried again later doesn't expire before that: its patience
+// begins when it may run.
+func TestPatienceBeginsWithTheNextTry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, expiring(toggle(16), time.Minute))
+	patience, err := b.rdb.HGet(b.ctx, "sw:v1:h:h1:job:"+id, "patience").Int64()
+	must(t, err)
+	must(t, b.claim(t, id).Again(b.ctx, time.Hour, errors.New("x"), nil))
+	due, err := b.rdb.ZScore(b.ctx, "asynq:{host:h1}:scheduled", id+":2").Result()
+	must(t, err)
+	want := time.Unix(int64(due), 0).Add(time.Duration(patience) * time.Millisecond)
+	if got := b.get(t, id).Expires; !got.Equal(want) {
+		t.Errorf("it expires at %v, want %v", got, want)
+	}
+}

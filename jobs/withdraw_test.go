@@ -35,6 +35,21 @@ func TestRefusedJobIsWithdrawn(t *testing.T) {
 	}
 }
 
+// From the moment that a job is withdrawn no handler gets it and no request joins
+// it, also before its end is recorded.
+func TestWithdrawnJobIsOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, toggle(16))
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "withdrawn", "1").Err())
+	if _, v := b.tryClaim(t, id, 1); v != jobs.Stale {
+		t.Errorf("claim: %v, want Stale", v)
+	}
+	if a, err := b.store.Accept(b.ctx, toggle(16)); err != nil || a.Joined || a.ID == id {
+		t.Errorf("the same request: %+v, %v, want a job of its own", a, err)
+	}
+}
+
 // A job that somebody relies on meanwhile, by joining it or by running it, is
 // not withdrawn.
 func TestReliedUponJobIsNotWithdrawn(t *testing.T) {

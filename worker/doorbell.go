@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +20,10 @@ type doorbell struct {
 	hold time.Duration // the longest an idle fetch is held
 	stop chan struct{} // closed: no more fetches
 
+	// client is what the hook is on, for fetching several tasks at once; nil:
+	// they are fetched one by one.
+	client redis.UniversalClient
+
 	mu     sync.Mutex
 	queues map[string]*bell // by pending key
 	seen   bool             // a fetch was recognised
@@ -28,7 +31,13 @@ type doorbell struct {
 
 type bell struct {
 	ring chan struct{} // capacity 1: rung while nobody waited
-	wait time.Duration // before the next fetch; 0 at once
+
+	// Guarded by doorbell.mu.
+	wait    time.Duration // before the next fetch; 0 at once
+	fetched []any         // tasks that are here already, in order
+	width   int           // tasks to ask for at once, at the most
+	slots   int           // handlers of the queue; 0: one task at a time
+	taken   int           // handlers that have a task, or are about to
 }
 
 // fetchErrorPause is what a failed fetch waits: asynq itself would try again
@@ -44,14 +53,16 @@ func (d *doorbell) bell(pending string) *bell {
 	defer d.mu.Unlock()
 	b := d.queues[pending]
 	if b == nil {
-		b = &bell{ring: make(chan struct{}, 1)}
+		b = &bell{ring: make(chan struct{}, 1), width: 1}
 		d.queues[pending] = b
 	}
 	return b
 }
 
+func pendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
+
 // Ring wakes the fetch of a queue.
-func (d *doorbell) Ring(queue string) { d.bell("asynq:{" + queue + "}:pending").wake() }
+func (d *doorbell) Ring(queue string) { d.bell(pendingKey(queue)).wake() }
 
 // RingAll wakes all: a ring may have been missed.
 func (d *doorbell) RingAll() {
@@ -112,39 +123,11 @@ func (d *doorbell) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (d *doorbell) fetch(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook, pending string) error {
-	b := d.bell(pending)
-	d.mu.Lock()
-	d.seen = true
-	wait := b.wait
-	d.mu.Unlock()
-	if wait > 0 {
-		t := time.NewTimer(wait)
-		select {
-		case <-b.ring:
-		case <-t.C:
-		case <-d.stop:
-		}
-		t.Stop()
-	}
-	select {
-	case <-d.stop:
-		cmd.SetErr(redis.Nil)
-		return redis.Nil
-	default:
-	}
-	err := next(ctx, cmd)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case err == nil, redis.HasErrorPrefix(err, "NOSCRIPT"): // it calls again, with the script
-		b.wait = 0
-	case errors.Is(err, redis.Nil):
-		b.wait = d.hold
-	default:
-		b.wait = fetchErrorPause
-	}
-	return err
+// ends reports whether it is asynq's script that strikes off a task that was
+// done.
+func ends(cmd redis.Cmder) bool {
+	first, second, ok := scriptKeys(cmd)
+	return ok && strings.HasSuffix(first, ":active") && strings.HasSuffix(second, ":lease")
 }
 
 // scriptKeys returns the first two keys of a script call.

@@ -124,14 +124,14 @@ func TestRingsStartJobs(t *testing.T) {
 	b := setup(t)
 	f := &fetches{}
 	b.start(t, func(_ context.Context, r *worker.Run) worker.Outcome {
-		if r.Attempt == 1 {
+		if r.Attempt == 1 && r.Parent != "" {
 			return worker.Postpone(time.Millisecond)
 		}
 		return worker.Done(nil)
 	}, f.watch, soon)
-	for range 3 {
+	for _, postponed := range []string{"", "", "yes"} {
 		b.idle(t, f)
-		b.ended(t, b.accept(t, callback()))
+		b.ended(t, b.accept(t, callback(func(r *jobs.Request) { r.Parent = postponed })))
 	}
 }
 
@@ -142,14 +142,17 @@ func TestLostRing(t *testing.T) {
 	b := setup(t)
 	f := &fetches{}
 	var shut atomic.Bool
-	b.start(t, done, f.watch, func(o *worker.Options) {
+	b.start(t, done, func(o *worker.Options) {
 		o.NewClient = func(poolSize int) redis.UniversalClient {
-			c := redis.NewClient(&redis.Options{Addr: b.srv.Addr(), PoolSize: poolSize, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			opt := b.redis()
+			opt.PoolSize = poolSize
+			opt.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if shut.Load() {
 					return nil, errors.New("no way through")
 				}
 				return (&net.Dialer{}).DialContext(ctx, network, addr)
-			}})
+			}
+			c := redis.NewClient(opt)
 			c.AddHook(f)
 			return c
 		}

@@ -84,7 +84,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // process is asynq's handler for every task. Its own context is not used: see
 // the package comment.
-func (w *Worker) process(_ context.Context, t *asynq.Task) error {
+func (w *Worker) process(t *asynq.Task) error {
 	var p jobs.TaskPayload
 	if err := json.Unmarshal(t.Payload(), &p); err != nil || p.Job == "" {
 		w.opt.Log.Error("task is none of ours; dropped", "type", t.Type(), "err", err)

@@ -41,11 +41,16 @@ func setup(t *testing.T) *bundle {
 	}
 	t.Cleanup(srv.Stop)
 	b := &bundle{ctx: ctx, srv: srv}
-	b.rdb = redis.NewClient(&redis.Options{Addr: srv.Addr(), ContextTimeoutEnabled: true})
+	b.rdb = redis.NewClient(b.redis())
 	t.Cleanup(func() { _ = b.rdb.Close() })
 	b.asynq = asynq.NewInspectorFromRedisClient(b.rdb)
 	b.store = b.newStore(t, b.rdb)
 	return b
+}
+
+// redis is how to reach it, with little patience when it is away.
+func (b *bundle) redis() *redis.Options {
+	return &redis.Options{Addr: b.srv.Addr(), ContextTimeoutEnabled: true, MaxRetries: 1, DialerRetries: 1}
 }
 
 // newStore returns a store that is fed with events.
@@ -57,7 +62,7 @@ func (b *bundle) newStore(t *testing.T, rdb *redis.Client) *jobs.Store {
 		IdempotencyWindow: time.Hour, MaxCrashes: 3, ProcessTTL: time.Minute,
 	})
 	t.Cleanup(func() { _ = s.Close() })
-	stream := redis.NewClient(&redis.Options{Addr: b.srv.Addr()})
+	stream := redis.NewClient(b.redis())
 	ctx, cancel := context.WithCancel(b.ctx)
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -112,7 +117,9 @@ func (b *bundle) options(h worker.Handler, change ...func(*worker.Options)) work
 	o := worker.Options{
 		Store: b.store, Process: b.store.NewProcess(true, "h1"),
 		NewClient: func(poolSize int) redis.UniversalClient {
-			return redis.NewClient(&redis.Options{Addr: b.srv.Addr(), PoolSize: poolSize})
+			opt := b.redis()
+			opt.PoolSize = poolSize
+			return redis.NewClient(opt)
 		},
 		Queues:   []worker.Queue{{Name: queue, Concurrency: 4}},
 		Handlers: map[tasks.Type]worker.Handler{tasks.Callback: h},

@@ -132,7 +132,7 @@ func TestStopLetsGoOfStubbornHandlers(t *testing.T) {
 func TestStopWaitsForOutcomes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	rdb := redis.NewClient(&redis.Options{Addr: b.srv.Addr()})
+	rdb := redis.NewClient(b.redis())
 	t.Cleanup(func() { _ = rdb.Close() })
 	refused, let := make(chan struct{}, 1000), make(chan struct{})
 	rdb.AddHook(refuse{func(cmd redis.Cmder) bool {

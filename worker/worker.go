@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/jobs"
+	"switchyard/jobs/convoy"
 	"switchyard/tasks"
 )
 
@@ -102,7 +103,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.listen = w.opt.NewClient(2)
 	poll := time.Millisecond
 	if probe() {
+		w.bell.client = w.fetch
 		w.fetch.AddHook(w.bell)
+		w.fetch.AddHook(convoy.New(w.fetch, ends))
 	} else {
 		poll = w.opt.FetchPoll
 		w.opt.Log.Warn("this asynq fetches in a way that the doorbell doesn't recognise; polling instead", "every", poll)
@@ -116,6 +119,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.background.Go(func() { w.beatLoop(beatCtx) })
 	w.background.Go(func() { w.listenLoop(beatCtx, sub) })
 	for _, q := range w.opt.Queues {
+		w.bell.Expect(q.Name, q.Concurrency)
 		srv := asynq.NewServerFromRedisClient(w.fetch, asynq.Config{
 			Concurrency:              q.Concurrency,
 			Queues:                   map[string]int{q.Name: 1},
@@ -128,7 +132,10 @@ func (w *Worker) Start(ctx context.Context) error {
 			Logger:                   asynqLog{w.opt.Log.With("queue", q.Name)},
 			LogLevel:                 asynq.WarnLevel,
 		})
-		if err := srv.Start(asynq.HandlerFunc(w.process)); err != nil {
+		if err := srv.Start(asynq.HandlerFunc(func(_ context.Context, t *asynq.Task) error {
+			defer w.bell.Ended(q.Name)
+			return w.process(t)
+		})); err != nil {
 			return fmt.Errorf("fetching from queue %s: %w", q.Name, err)
 		}
 		w.servers = append(w.servers, srv)
@@ -155,6 +162,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	defer close(w.stopped)
 
 	w.bell.Stop()
+	w.bell.Drain(ctx)
 	each(w.servers, (*asynq.Server).Stop)
 	w.stopHandlers(ErrStopping)
 	w.awaitRuns(ctx)

@@ -35,7 +35,7 @@ of its own, a simulated proxy host with 8 modems, and a callback receiver. One
 toggle is shown with its callbacks; then it runs on until Ctrl-C.
 
 With --once: one toggle, and what came of it as one JSON document.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			level := "warn"
 			if verbose {

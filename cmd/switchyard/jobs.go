@@ -13,7 +13,7 @@ import (
 
 func (e *env) jobsCommand() *cobra.Command {
 	var server string
-	c := &cobra.Command{Use: "jobs", Short: "List, show, cancel or run again jobs", Args: cobra.NoArgs, RunE: needsSubcommand}
+	c := &cobra.Command{Use: "jobs", Short: "List, show, cancel or run again jobs", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
 	serverFlag(c, &server)
 	c.AddCommand(
 		e.jobsList(&server),
@@ -50,7 +50,7 @@ func (e *env) jobsList(server *string) *cobra.Command {
 	var limit int
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "list", Short: "List the newest jobs", Args: cobra.NoArgs,
+		Use: "list", Short: "List the newest jobs", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := e.client(*server)
 			if err != nil {

@@ -126,6 +126,14 @@ func (e *env) logger(c configs.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(e.stderr, opt))
 }
 
+// noArgs is cobra.NoArgs with words and an exit status of ours.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %w", errUsage, fmt.Errorf("'%s' takes no argument, not %q", cmd.CommandPath(), args[0]))
+	}
+	return nil
+}
+
 // exactly is cobra.ExactArgs with words of ours.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

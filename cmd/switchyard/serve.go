@@ -24,7 +24,7 @@ Any number of processes may run each role. Only one worker runs per proxy host;
 another one waits until the first has ended.`,
 		Example: `  switchyard serve -c switchyard.yaml --role api,scheduler
   switchyard serve -c host.yaml --role worker`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := e.load()
 			if err != nil {

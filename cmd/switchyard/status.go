@@ -12,7 +12,7 @@ func (e *env) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Print the status document of a proxy host",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cl, err := e.client(server)
 			if err != nil {

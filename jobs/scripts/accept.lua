@@ -32,9 +32,7 @@ if ARGV[5] == '1' then
   if other then return {'join', other} end
   redis.call('SET', KEYS[4], ARGV[1])
 end
-local fields = {}
-for i = 20, #ARGV do fields[#fields + 1] = ARGV[i] end
-redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', KEYS[1], unpack(ARGV, 20))
 local head = true
 if ARGV[6] == '1' then head = redis.call('RPUSH', KEYS[5], ARGV[1]) == 1 end
 redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
@@ -58,5 +56,7 @@ if head then
 else
   redis.call('HSET', KEYS[1], 'waiting', '1')
 end
-emit(KEYS[1], KEYS[7], ARGV[11])
+local r = {}
+for i = 20, #ARGV, 2 do r[ARGV[i]] = ARGV[i + 1] end
+tell(r, KEYS[7], ARGV[11])
 return {'accepted'}

@@ -10,15 +10,17 @@
 --        is gone  17..22 task of the next one
 -- RETURNS  'ok' | 'lost': another attempt or owner, nothing changed |
 --          'next:<id>': name this one as the next, nothing changed
-local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'completed')
-if not r[1] or r[2] ~= ARGV[3] then return 'lost' end
-if final(r[1]) then
+local v = redis.call('HMGET', KEYS[1], 'owner', 'completed', 'waiting', 'cancel', unpack(told))
+local r = {owner = v[1] or '', completed = v[2], waiting = v[3], cancel = v[4]}
+for i = 1, #told do r[told[i]] = v[i + 4] end
+if not r.state or r.attempt ~= ARGV[3] then return 'lost' end
+if final(r.state) then
   -- A repeated call whose first answer was lost: its owner's, or, where nobody
   -- ran it, one that says the very same.
-  if (r[3] or '') == ARGV[2] and (r[3] or (r[1] == ARGV[4] and r[4] == ARGV[5])) then return 'ok' end
+  if r.owner == ARGV[2] and (r.owner ~= '' or (r.state == ARGV[4] and r.completed == ARGV[5])) then return 'ok' end
   return 'lost'
 end
-if (r[3] or '') ~= ARGV[2] then return 'lost' end
+if r.owner ~= ARGV[2] then return 'lost' end
 if ARGV[12] == '1' then
   local head = redis.call('LINDEX', KEYS[5], 0)
   local heir = ''
@@ -34,13 +36,14 @@ if ARGV[12] == '1' then
     enqueue(KEYS[8], KEYS[9], KEYS[10], task(17))
   end
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[4], 'completed', ARGV[5], 'result', ARGV[6], 'error', ARGV[7])
-if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'progress', ARGV[8]) end
-redis.call('HDEL', KEYS[1], 'waiting', 'cancel')
+r.state, r.result, r.error = ARGV[4], ARGV[6], ARGV[7]
+if ARGV[8] ~= '' then r.progress = ARGV[8] end
+redis.call('HSET', KEYS[1], 'state', r.state, 'completed', ARGV[5], 'result', r.result, 'error', r.error, 'progress', r.progress or '')
+if r.waiting or r.cancel then redis.call('HDEL', KEYS[1], 'waiting', 'cancel') end
 redis.call('EXPIRE', KEYS[1], ARGV[10])
 redis.call('ZREM', KEYS[2], ARGV[1])
 if ARGV[11] == '1' and redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end
 -- Nobody was promised anything of a withdrawn job.
 if ARGV[13] ~= '' and redis.call('HEXISTS', KEYS[1], 'withdrawn') == 0 then owe(KEYS[6], ARGV[13], ARGV[5], ARGV[14]) end
-emit(KEYS[1], KEYS[3], ARGV[9])
+tell(r, KEYS[3], ARGV[9])
 return 'ok'

@@ -4,18 +4,29 @@ local function final(state)
   return state == 'completed' or state == 'failed' or state == 'cancelled'
 end
 
--- emit appends the job_event of record k to stream s and keeps about max.
-local function emit(k, s, max)
-  local f = {'id', 'type', 'state', 'attempt', 'chat_id', 'host', 'subnet', 'progress', 'error', 'result'}
-  local v = redis.call('HMGET', k, unpack(f))
+-- What a job_event tells of its record.
+local told = {'id', 'type', 'state', 'attempt', 'chat_id', 'host', 'subnet', 'progress', 'error', 'result'}
+
+-- tell appends the job_event of a record whose fields are r to stream s and
+-- keeps about max. For scripts that know the fields: reading them again costs.
+local function tell(r, s, max)
   local e = {}
-  for i = 1, #f do
-    if v[i] and v[i] ~= '' then
-      e[#e + 1] = f[i]
-      e[#e + 1] = v[i]
+  for i = 1, #told do
+    local v = r[told[i]]
+    if v and v ~= '' then
+      e[#e + 1] = told[i]
+      e[#e + 1] = v
     end
   end
   redis.call('XADD', s, 'MAXLEN', '~', max, '*', unpack(e))
+end
+
+-- emit does the same for record k as it stands.
+local function emit(k, s, max)
+  local v = redis.call('HMGET', k, unpack(told))
+  local r = {}
+  for i = 1, #told do r[told[i]] = v[i] end
+  tell(r, s, max)
 end
 
 -- enqueue does what asynq's client would do for this task (its scripts
@@ -49,10 +60,14 @@ end
 -- again makes the record's next attempt and hands it to asynq.
 --   k record, ks stream, kq kt kp as in enqueue; counter is the field that
 --   counts why, or ''
--- How long it may wait for a worker counts from now.
+-- How long it may wait for a worker counts from now, or from when it is due.
 local function again(k, ks, kq, kt, kp, t, state, err, counter, max, now)
   local patience = redis.call('HGET', k, 'patience')
-  if patience then redis.call('HSET', k, 'expires', tonumber(now) + tonumber(patience)) end
+  if patience then
+    local from = tonumber(now)
+    if t.at ~= '' then from = math.max(from, tonumber(t.at) * 1000) end
+    redis.call('HSET', k, 'expires', from + tonumber(patience))
+  end
   local owner = redis.call('HGET', k, 'owner')
   redis.call('HINCRBY', k, 'attempt', 1)
   redis.call('HSET', k, 'state', state, 'error', err)

@@ -57,6 +57,9 @@ func checkResult(body []byte) error {
 		return err
 	}
 	if string(m["signal"]) != "null" {
+		if !success {
+			return fmt.Errorf("signal is not null although the toggle failed")
+		}
 		if err := checkSignal(m["signal"]); err != nil {
 			return err
 		}
@@ -70,6 +73,9 @@ func checkIP(raw json.RawMessage, success bool) error {
 			return fmt.Errorf("ip is null although the toggle succeeded")
 		}
 		return nil
+	}
+	if !success {
+		return fmt.Errorf("ip is %s although the toggle failed", raw)
 	}
 	var s string
 	if err := json.Unmarshal(raw, &s); err != nil {

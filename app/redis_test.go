@@ -1,0 +1,134 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"switchyard/app"
+	"switchyard/configs"
+	"switchyard/sim/redisserver"
+)
+
+// Ensure a Redis that may lose or evict jobs is refused, with what to set
+// where, and taken where the configuration says so.
+func TestRedisHasToBeDurable(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		server redisserver.Options
+		want   []string
+	}{
+		{"no append-only file", redisserver.Options{}, []string{"appendonly no", "set appendonly yes there", "redis.require_durable: false here"}},
+		{
+			"evicting", redisserver.Options{Fsync: "everysec", Args: []string{"--maxmemory-policy", "allkeys-lru"}},
+			[]string{"maxmemory-policy allkeys-lru", "set maxmemory-policy noeviction there", "redis.require_durable: false here"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, tt.server)
+			for _, r := range app.Roles() {
+				err := b.make(t, b.config(), r).Start(b.ctx)
+				if err == nil {
+					t.Fatalf("role %s was started", r)
+				}
+				for _, part := range append(tt.want, b.srv.Addr()) {
+					if !strings.Contains(err.Error(), part) {
+						t.Errorf("role %s: error %q doesn't say %q", r, err, part)
+					}
+				}
+			}
+			b.start(t, b.config(func(c *configs.Config) { c.Redis.RequireDurable = false }), app.API, app.Worker)
+		})
+	}
+}
+
+// Ensure a Redis that doesn't let us read its configuration is taken, with a
+// warning.
+func TestRedisThatKeepsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, redisserver.Options{})
+	must(t, b.redis(t).Do(b.ctx, "ACL", "SETUSER", "switchyard", "on", ">secret", "~*", "&*", "+@all", "-config").Err())
+	p := b.start(t, b.config(func(c *configs.Config) {
+		c.Redis.Username, c.Redis.Password = "switchyard", configs.NewSecret("secret")
+	}), app.API)
+	if log := p.log.String(); !strings.Contains(log, "durability is not checked") || strings.Contains(log, "secret") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+// Ensure a Redis that doesn't let us in is told at once, with the keys to look
+// at and without the password.
+func TestRedisRefusesUs(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, redisserver.Options{Fsync: "everysec", Args: []string{"--databases", "1"}})
+	rdb := b.redis(t)
+	must(t, rdb.Do(b.ctx, "ACL", "SETUSER", "switchyard", "on", ">right", "~*", "&*", "+@all").Err())
+	must(t, rdb.ConfigSet(b.ctx, "requirepass", "right").Err())
+	for _, tt := range []struct {
+		name           string
+		user, password string
+		db             int
+		ok             bool
+	}{
+		{"no password", "", "", 0, false},
+		{"wrong password", "", "wr0ng", 0, false},
+		{"right password", "", "right", 0, true},
+		{"wrong password of a user", "switchyard", "wr0ng", 0, false},
+		{"right password of a user", "switchyard", "right", 0, true},
+		{"unknown user", "nobody", "wr0ng", 0, false},
+		{"no such database", "", "right", 5, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := b.make(t, b.config(func(c *configs.Config) {
+				c.Redis.Username, c.Redis.Password, c.Redis.DB = tt.user, configs.NewSecret(tt.password), tt.db
+			}), app.API, app.Worker)
+			err := p.Start(b.ctx)
+			switch {
+			case tt.ok:
+				must(t, err)
+			case err == nil:
+				t.Fatal("it was started")
+			case !strings.Contains(err.Error(), "redis at "+b.srv.Addr()+" refuses us (redis.username, redis.password, redis.db)"):
+				t.Errorf("error %q", err)
+			}
+			if err != nil && strings.Contains(err.Error(), tt.password) && tt.password != "" || strings.Contains(p.log.String(), "wr0ng") {
+				t.Errorf("the password is told: %v\n%s", err, p.log)
+			}
+		})
+	}
+}
+
+// Ensure every role waits for a Redis that comes up later than it.
+func TestRedisComesLater(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.plug(t)
+	b.srv.Kill()
+	p := b.make(t, b.config(b.asHost, alsoDelivers), app.Roles()...)
+	started := in(t, func() error { return p.Start(b.ctx) })
+	b.eventually(t, "it waits for Redis", func() bool { return strings.Contains(p.log.String(), "waiting for redis") })
+	must(t, b.srv.Restart(b.ctx))
+	must(t, receive(t, b, "the start", started))
+	b.await(t, p, 200, "ok")
+	b.wants(t, p, http.MethodGet, "/toggle/11", "", 200, `"success":true`)
+	if n := strings.Count(p.log.String(), "waiting for redis"); n != 1 {
+		t.Errorf("it said %d times that it waits", n)
+	}
+}
+
+// Ensure an app goes on by itself after Redis died and came back.
+func TestRedisDiesAndComesBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.plug(t)
+	p := b.start(t, b.config(b.asHost, alsoDelivers), app.Roles()...)
+	b.await(t, p, 200, "ok")
+	b.wants(t, p, http.MethodGet, "/toggle/11", "", 200, `"success":true`)
+	b.srv.Kill()
+	b.await(t, p, 503, "redis is out of reach")
+	must(t, b.srv.Restart(b.ctx))
+	b.await(t, p, 200, "ok")
+	b.wants(t, p, http.MethodGet, "/toggle/11", "", 200, `"success":true`)
+}
