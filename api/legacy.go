@@ -93,7 +93,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	ctx, cancel := s.quick(r.Context())
 	defer cancel()
-	h, p := s.findHost(ctx, "", r.URL.Query().Get("server_ip"))
+	h, p := s.findHost(ctx, "", r.URL.Query().Get("server_ip"), true)
 	if p != nil {
 		legacyProblem(w, p)
 		return

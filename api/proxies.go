@@ -191,7 +191,10 @@ type toggleOrder struct {
 func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
-	h, p := s.findHost(ctx, t.host, t.serverIP)
+	h, p := s.findHost(ctx, t.host, t.serverIP, t.onlineOnly)
+	if p == nil && !t.onlineOnly && !h.Has(t.subnet) {
+		h, p = s.findHost(ctx, t.host, t.serverIP, true) // it may be new
+	}
 	if p != nil {
 		return jobs.Accepted{}, p
 	}
@@ -245,12 +248,17 @@ func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now tim
 	return nil
 }
 
-// findHost finds the host that a request names, or the only one.
-func (s *Server) findHost(ctx context.Context, name, serverIP string) (*hosts.Info, *Problem) {
+// findHost finds the host that a request names, or the only one. Without now it
+// may be as it was a moment ago.
+func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) (*hosts.Info, *Problem) {
 	if name == "" && serverIP == "" {
 		return s.onlyHost(ctx)
 	}
-	h, err := s.opt.Registry.Find(ctx, name, serverIP)
+	find := s.directory.Find
+	if now {
+		find = s.directory.FindNow
+	}
+	h, err := find(ctx, name, serverIP)
 	switch {
 	case err == nil:
 		return h, nil
@@ -298,6 +306,8 @@ func (s *Server) await(ctx context.Context, a jobs.Accepted, limit time.Duration
 	defer cancel()
 	j, err := s.opt.Store.Wait(ctx, a.ID, s.stop)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return asAccepted, nil // the client has gone
 	case errors.Is(err, jobs.ErrUnavailable):
 		s.opt.Log.Warn("could not wait for a job; answered 202", "job", a.ID, "err", err)
 		return asAccepted, nil

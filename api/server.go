@@ -34,9 +34,10 @@ type Options struct {
 
 // Server is the API's handler.
 type Server struct {
-	opt     Options
-	loc     *time.Location
-	handler http.Handler
+	opt       Options
+	loc       *time.Location
+	directory *hosts.Directory
+	handler   http.Handler
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -44,7 +45,7 @@ type Server struct {
 
 // New returns a server that has not been asked anything.
 func New(opt Options) *Server {
-	s := &Server{opt: opt, loc: opt.Config.Location(), stop: make(chan struct{})}
+	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
 	r := chi.NewRouter()
 	r.Use(s.recoverPanic, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {

@@ -48,9 +48,11 @@ func (d *Demo) Toggle(ctx context.Context) (*DemoToggle, error) {
 		return nil, fmt.Errorf("asking the demo's API: %w", err)
 	}
 	defer res.Body.Close()
-	if t.Result, err = io.ReadAll(res.Body); err != nil {
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
 		return nil, fmt.Errorf("reading the API's answer: %w", err)
 	}
+	t.Result = bytes.TrimSpace(answer)
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the API answered with status %d: %s", res.StatusCode, t.Result)
 	}

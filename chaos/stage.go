@@ -270,6 +270,7 @@ const lookEvery = 20 * time.Millisecond
 func (s *stage) until(ctx context.Context, limit time.Duration, what string, cond func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	began := time.Now()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for {
@@ -280,7 +281,7 @@ func (s *stage) until(ctx context.Context, limit time.Duration, what string, con
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("waited %s in vain until %s", limit, what), err)
+			return errors.Join(fmt.Errorf("waited %s in vain until %s", time.Since(began).Round(time.Second), what), err)
 		}
 	}
 }

@@ -104,30 +104,28 @@ func TestDeliverer_receiverGone(t *testing.T) {
 // the case, the others with the common one, and nobody where there is none.
 func TestDeliverer_secrets(t *testing.T) {
 	t.Parallel()
-	r := newReceiver(t)
-	port := r.URL()[strings.LastIndex(r.URL(), ":"):]
 	own, common := secret("own"), secret("common")
 	for _, tt := range []struct {
 		name    string
 		common  configs.Secret
 		own     map[string]configs.Secret
-		url     string
+		host    string           // of the URL
 		secrets []configs.Secret // of which the first signs, the others don't
 	}{
-		{"the common one", common, nil, r.URL(), []configs.Secret{common, own}},
-		{"the host's own", common, map[string]configs.Secret{"127.0.0.1": own}, r.URL(), []configs.Secret{own, common}},
-		{"another host's", common, map[string]configs.Secret{"127.0.0.2": own}, r.URL(), []configs.Secret{common, own}},
-		{"in another case", common, map[string]configs.Secret{"localhost": own}, "http://LocalHost" + port, []configs.Secret{own, common}},
-		{"a part of the name", common, map[string]configs.Secret{"host": own}, "http://localhost" + port, []configs.Secret{common, own}},
-		{"own without a common one", configs.Secret{}, map[string]configs.Secret{"127.0.0.1": own}, r.URL(), []configs.Secret{own}},
-		{"none", configs.Secret{}, map[string]configs.Secret{"localhost": own}, r.URL(), nil},
+		{"the common one", common, nil, "127.0.0.1", []configs.Secret{common, own}},
+		{"the host's own", common, map[string]configs.Secret{"127.0.0.1": own}, "127.0.0.1", []configs.Secret{own, common}},
+		{"another host's", common, map[string]configs.Secret{"127.0.0.2": own}, "127.0.0.1", []configs.Secret{common, own}},
+		{"in another case", common, map[string]configs.Secret{"localhost": own}, "LocalHost", []configs.Secret{own, common}},
+		{"a part of the name", common, map[string]configs.Secret{"host": own}, "localhost", []configs.Secret{common, own}},
+		{"own without a common one", configs.Secret{}, map[string]configs.Secret{"127.0.0.1": own}, "127.0.0.1", []configs.Secret{own}},
+		{"none", configs.Secret{}, map[string]configs.Secret{"localhost": own}, "127.0.0.1", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			r := newReceiver(t)
 			c := configs.Callbacks{Timeout: configs.Duration(5 * time.Second), Secret: tt.common, Secrets: tt.own}
-			here := r.URL()[strings.LastIndex(r.URL(), ":"):]
 			d := newDeliverer(t, c, configs.Delivery{PerDestination: 1, Allow: []string{"127.0.0.0/8", "::1"}})
-			p := tasks.CallbackPayload{URL: strings.Replace(tt.url, port, here, 1) + "/hook", Body: resultBody}
+			p := tasks.CallbackPayload{URL: strings.Replace(r.URL(), "127.0.0.1", tt.host, 1) + "/hook", Body: resultBody}
 			if try := d.Deliver(within(t), "j_1", p); !try.Delivered() {
 				t.Fatalf("%+v", try)
 			}

@@ -18,7 +18,6 @@ import (
 	"slices"
 	"sort"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -61,8 +60,6 @@ type Dongle struct {
 type Registry struct {
 	rdb redis.UniversalClient
 	ttl time.Duration
-	// names of hosts by address, as last read; a hint.
-	names atomic.Pointer[map[string]string]
 }
 
 // New returns a registry on the client; ttl is how long a host is believed
@@ -161,45 +158,6 @@ func (r *Registry) Get(ctx context.Context, name string) (*Info, error) {
 		return nil, fmt.Errorf("reading host %s: %w", name, err)
 	}
 	return &i, nil
-}
-
-// Find returns the host with this name and this public address, either of which
-// may be empty. It reads that host alone; only for an address not heard of
-// before it reads all of them. Error: ErrUnknown.
-func (r *Registry) Find(ctx context.Context, name, serverIP string) (*Info, error) {
-	known := name
-	if names := r.names.Load(); name == "" && names != nil {
-		known = (*names)[serverIP]
-	}
-	if known != "" {
-		i, err := r.Get(ctx, known)
-		if err == nil && (serverIP == "" || i.ServerIP == serverIP) {
-			return i, nil
-		}
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return nil, err
-		}
-	}
-	if name != "" {
-		return nil, fmt.Errorf("%w: %s %s", ErrUnknown, name, serverIP)
-	}
-	all, err := r.All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]string, len(all))
-	var found *Info
-	for _, i := range slices.Backward(all) { // of two with one address the first by name
-		names[i.ServerIP] = i.Name
-		if i.ServerIP == serverIP {
-			found = i
-		}
-	}
-	r.names.Store(&names)
-	if found == nil {
-		return nil, fmt.Errorf("%w: %s", ErrUnknown, serverIP)
-	}
-	return found, nil
 }
 
 // SetDongle writes what was collected of one dongle.

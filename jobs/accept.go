@@ -74,12 +74,13 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 		typeIndex(j.Type), or(j.ChatID != "", chatIndex(j.ChatID)), or(j.Host != "", hostIndex(j.Host)), h.audience(j.ID),
 		queuesKey, t.key, t.target,
 	}
-	args := append([]any{
+	fields := j.fields()
+	args := append(make([]any, 0, 19+len(fields)),
 		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), flag(j.JoinKey != ""), flag(j.OrderKey != ""),
-		j.ChatID, r.CallbackURL, j.Host, h.member(j.ID), s.opt.EventStream, s.indexKeep(),
-	}, t.args()...)
+		j.ChatID, r.CallbackURL, j.Host, h.member(j.ID), s.opt.EventStream, s.indexKeep())
+	args = append(args, t.args()...)
 	args = append(args, s.givesUp(ctx))
-	args = append(args, j.fields()...)
+	args = append(args, fields...)
 
 	for range acceptTries {
 		res, err := acceptScript.Run(ctx, s.rdb, keys, args...).StringSlice()

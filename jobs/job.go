@@ -77,11 +77,11 @@ func (j *Job) home() home { return home(j.Host) }
 
 // fields are the record's hash as accept writes it.
 func (j *Job) fields() []any {
-	f := []any{
+	const most = 44 // fields and values of a job that has them all
+	f := append(make([]any, 0, most),
 		"id", j.ID, "type", string(j.Type), "state", string(j.State), "attempt", j.Attempt, "run", j.Run,
 		"queue", j.Queue, "payload", string(j.Payload), "limit", j.Limit.Milliseconds(), "max_tries", j.MaxTries,
-		"created", j.Created.UnixMilli(),
-	}
+		"created", j.Created.UnixMilli())
 	add := func(k, v string) {
 		if v != "" {
 			f = append(f, k, v)

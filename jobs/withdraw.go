@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// withdrawPause is how often Redis is tried for a withdrawal: more often
-	// than workers try to fetch, so that it comes first when Redis is back.
+	// withdrawPause is how often Redis is tried for a withdrawal. It comes first
+	// when Redis is back: workers then claim nothing for a moment.
 	withdrawPause = 20 * time.Millisecond
 	// withdrawLimit is when it is given up.
 	withdrawLimit = 10 * time.Minute

@@ -53,6 +53,8 @@ func (c *Callbacks) Handle(ctx context.Context, r *Run) Outcome {
 		return Done(result)
 	case try.Final():
 		return GiveUp(try.Err(), result)
+	case errors.Is(context.Cause(ctx), jobs.ErrCancelAsked):
+		return Cancelled(result) // rather than after the pause before the next try
 	}
 	return RetryAfter(c.Deliverer.Pause(r.Tries, try.Attempt), try.Err(), result)
 }

@@ -130,6 +130,9 @@ func (w *Worker) enter() bool {
 // lives.
 func (w *Worker) claim(p jobs.TaskPayload) (*jobs.Claim, jobs.Verdict, error) {
 	owner := w.opt.Process.NewOwner()
+	if !w.awaitCalm() {
+		return nil, jobs.Held, jobs.ErrUnavailable
+	}
 	for {
 		c, v, err := w.opt.Store.Claim(w.store, p, owner)
 		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,26 +290,39 @@ func TestStopLeaves(t *testing.T) {
 func TestStopGivesBackWhatIsFetched(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	var n atomic.Int32
 	fetched, let := make(chan struct{}), make(chan struct{})
-	f := &fetches{Fetched: func() { close(fetched); <-let }}
+	f := &fetches{Fetched: func() {
+		if n.Add(1) == 2 {
+			close(fetched)
+			<-let
+		}
+	}}
 	h := newHandler()
 	w := b.start(t, h.handle, f.watch)
+	first := b.accept(t, callback())
+	c := b.began(t, h) // the worker can't be through before it is
 	id := b.accept(t, callback())
 	b.until(t, "the task is fetched", fetched)
 	out := b.stopping(b.ctx, w)
 	b.eventually(t, "the worker stops", w.Stopping)
 	close(let)
+	b.eventually(t, "the task is given back", func() bool {
+		ti, err := b.asynq.GetTaskInfo(queue, id+":1")
+		must(t, err)
+		if ti.Retried != 0 {
+			t.Fatal("asynq counts it as a failure")
+		}
+		return ti.State == asynq.TaskStateRetry
+	})
+	c.answer <- worker.Done(nil)
 	b.stopped(t, out)
+	b.ended(t, first)
 	if n := len(h.calls); n > 0 {
 		t.Error("a handler was called after the worker had stopped")
 	}
 	if j := b.get(t, id); j.State != jobs.Queued || j.Attempt != 1 {
 		t.Errorf("record is %+v", j)
-	}
-	ti, err := b.asynq.GetTaskInfo(queue, id+":1")
-	must(t, err)
-	if ti.State != asynq.TaskStateRetry || ti.Retried != 0 {
-		t.Errorf("asynq's task is %v after %d tries, want retry after none", ti.State, ti.Retried)
 	}
 	must(t, b.asynq.RunTask(queue, id+":1")) // rather than wait
 	b.start(t, done)

@@ -43,29 +43,45 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 			}
 		},
 	})
-	ended := func(ctx context.Context) error { return h.ended(ctx, p.Subnet, result.ToggleOutcome) }
+	if errors.Is(err, ErrStopping) || errors.Is(err, jobs.ErrLost) {
+		return Release()
+	}
+	state := h.stateAfter(ctx, d, result.ToggleOutcome)
+	ended := func(ctx context.Context) error { return h.ended(ctx, p.Subnet, state) }
 	switch {
 	case err == nil && result.Success:
 		return Done(result).With(ended)
 	case err == nil:
 		return DoneBut(result, errors.New("no step brought connectivity")).With(ended)
-	case errors.Is(err, ErrStopping), errors.Is(err, jobs.ErrLost):
-		return Release()
 	case errors.Is(err, jobs.ErrCancelAsked):
 		return Cancelled(result).With(ended)
 	}
 	return DoneBut(result, err).With(ended)
 }
 
+// stateLimit bounds the look at a dongle whose toggle didn't succeed.
+const stateLimit = 5 * time.Second
+
+// stateAfter is what is known of the dongle after a toggle: its outcome, or,
+// where that tells nothing (it failed, or never came to the dongle), what there
+// is to see.
+func (h *HostJobs) stateAfter(ctx context.Context, d *hardware.Dongle, out tasks.ToggleOutcome) hosts.Dongle {
+	if out.Success {
+		return hosts.Dongle{ExternalIP: out.IP, Connected: true, Traffic: out.Traffic, Signal: out.Signal}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateLimit)
+	defer cancel()
+	return d.Collect(ctx)
+}
+
 // ended writes down what the end of a toggle tells about the dongle.
-func (h *HostJobs) ended(ctx context.Context, subnet int, out tasks.ToggleOutcome) error {
+func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle) error {
 	now := h.Now()
 	if err := h.Registry.SetLastToggle(ctx, h.Host.Name, subnet, now); err != nil {
 		return err
 	}
-	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, hosts.Dongle{
-		ExternalIP: out.IP, Connected: out.Success, Traffic: out.Traffic, Signal: out.Signal, Collected: now,
-	})
+	state.Collected = now
+	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, state)
 }
 
 // Collect is the handler of tasks.Collect.

@@ -59,6 +59,7 @@ type Worker struct {
 	bell    *doorbell
 	fetch   redis.UniversalClient
 	listen  redis.UniversalClient
+	weather weather
 	servers []*asynq.Server
 
 	handlers     context.Context // parent of every handler's
@@ -110,6 +111,8 @@ func (w *Worker) Start(ctx context.Context) error {
 		poll = w.opt.FetchPoll
 		w.opt.Log.Warn("this asynq fetches in a way that the doorbell doesn't recognise; polling instead", "every", poll)
 	}
+	w.fetch.AddHook(&w.weather)
+	w.listen.AddHook(&w.weather)
 	if err := w.beat(ctx); err != nil {
 		return err
 	}

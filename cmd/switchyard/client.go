@@ -100,7 +100,7 @@ func refusal(status int, body []byte) error {
 // printJSON writes a document, indented.
 func printJSON(w io.Writer, doc []byte) error {
 	var out bytes.Buffer
-	if err := json.Indent(&out, doc, "", "  "); err != nil {
+	if err := json.Indent(&out, bytes.TrimSpace(doc), "", "  "); err != nil {
 		return fmt.Errorf("the server's answer is not JSON: %w", err)
 	}
 	out.WriteByte('\n')

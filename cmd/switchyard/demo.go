@@ -103,6 +103,9 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w\nAnother demo may be running. Other addresses: switchyard demo --listen 127.0.0.1:8081", err)
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // Ctrl-C before there was anything to show
+	}
 	if err != nil {
 		return err
 	}
@@ -123,6 +126,10 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl -X POST %s/api/v1/proxies/toggle -H 'Content-Type: application/json' -d '{\"port\": %d, \"wait\": 60}'\n", d.URL(), tasks.Port(first))
 	began := time.Now()
 	t, err := d.Toggle(startCtx)
+	if ctx.Err() != nil {
+		say("\nStopping…")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

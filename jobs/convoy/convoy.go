@@ -32,7 +32,7 @@ const (
 	// wait for them. More of them make convoys shorter, fewer make calls to a
 	// Redis far away wait longer.
 	Lanes = 2
-	// Patience is how long a call waits before it goes by itself.
+	// Patience is how long calls wait before they get a lane of their own.
 	Patience = 50 * time.Millisecond
 	// longest is how many calls travel in one convoy.
 	longest = 128
@@ -44,22 +44,24 @@ type Hook struct {
 	client redis.UniversalClient
 	joins  func(redis.Cmder) bool
 
-	mu      sync.Mutex
-	away    int     // lanes in use
-	waiting []*call // in order of arrival
+	mu       sync.Mutex
+	away     int         // lanes in use
+	waiting  []*call     // in order of arrival
+	patience *time.Timer // runs while somebody waits
 }
 
 // call is a command that waits, or travels.
 type call struct {
 	// cmd is the convoy's own: the caller may have gone when it is answered.
-	cmd  redis.Cmder
-	done chan struct{} // closed when cmd is answered
+	cmd   redis.Cmder
+	since time.Time
+	done  chan struct{} // closed when cmd is answered
 }
 
 var _ redis.Hook = (*Hook)(nil)
 
-// New returns a hook for the client, to be added to it. joins tells which
-// of these calls may wait for others; nil: all.
+// New returns a hook for the client, to be added to it. joins tells which of
+// these calls may wait for others; nil: all.
 func New(client redis.UniversalClient, joins func(redis.Cmder) bool) *Hook {
 	return &Hook{client: client, joins: joins}
 }
@@ -83,26 +85,14 @@ func (h *Hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			defer h.back()
 			return next(ctx, cmd)
 		}
-		t := time.NewTimer(Patience)
-		defer t.Stop()
 		select {
 		case <-w.done:
+			return answer(cmd, w.cmd)
 		case <-ctx.Done():
 			h.withdraw(w)
 			cmd.SetErr(ctx.Err())
 			return ctx.Err()
-		case <-t.C:
-			if h.withdraw(w) {
-				return next(ctx, cmd)
-			}
-			select {
-			case <-w.done:
-			case <-ctx.Done():
-				cmd.SetErr(ctx.Err())
-				return ctx.Err()
-			}
 		}
-		return answer(cmd, w.cmd)
 	}
 }
 
@@ -152,21 +142,44 @@ func (h *Hook) enter(cmd redis.Cmder) *call {
 		h.away++
 		return nil
 	}
-	w := &call{cmd: copyOf(cmd), done: make(chan struct{})}
-	h.waiting = append(h.waiting, w)
+	w := &call{cmd: copyOf(cmd), since: time.Now(), done: make(chan struct{})}
+	if h.waiting = append(h.waiting, w); len(h.waiting) == 1 {
+		h.arm(Patience)
+	}
 	return w
 }
 
-// withdraw takes back a call; false if it has left already.
-func (h *Hook) withdraw(w *call) bool {
+// arm has impatient called after d. Called with mu held.
+func (h *Hook) arm(d time.Duration) {
+	if h.patience == nil {
+		h.patience = time.AfterFunc(d, h.impatient)
+		return
+	}
+	h.patience.Reset(d)
+}
+
+// impatient gives those who wait a lane more if they have waited for too long.
+func (h *Hook) impatient() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	i := slices.Index(h.waiting, w)
-	if i < 0 {
-		return false
+	if len(h.waiting) == 0 {
+		return
 	}
-	h.waiting = slices.Delete(h.waiting, i, i+1)
-	return true
+	if left := Patience - time.Since(h.waiting[0].since); left > 0 {
+		h.arm(left)
+		return
+	}
+	h.away++
+	go h.travel(h.take())
+}
+
+// withdraw takes back a call, unless it has left already.
+func (h *Hook) withdraw(w *call) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := slices.Index(h.waiting, w); i >= 0 {
+		h.waiting = slices.Delete(h.waiting, i, i+1)
+	}
 }
 
 // back gives the lane to those who wait, if anybody does.
@@ -180,13 +193,20 @@ func (h *Hook) back() {
 func (h *Hook) next() []*call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.waiting) == 0 {
+	if len(h.waiting) == 0 || h.away > Lanes {
 		h.away--
 		return nil
 	}
+	return h.take()
+}
+
+// take takes the first of those who wait. Called with mu held.
+func (h *Hook) take() []*call {
 	n := min(len(h.waiting), longest)
 	convoy := slices.Clone(h.waiting[:n])
-	h.waiting = slices.Delete(h.waiting, 0, n)
+	if h.waiting = slices.Delete(h.waiting, 0, n); len(h.waiting) > 0 {
+		h.arm(Patience)
+	}
 	return convoy
 }
 

@@ -28,9 +28,8 @@ if ARGV[3] ~= '' then
   end
 end
 if ARGV[5] == '1' then
-  local other = redis.call('GET', KEYS[4])
+  local other = redis.call('SET', KEYS[4], ARGV[1], 'NX', 'GET')
   if other then return {'join', other} end
-  redis.call('SET', KEYS[4], ARGV[1])
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 20))
 local head = true

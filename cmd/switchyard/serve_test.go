@@ -1,0 +1,162 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/hosts"
+	"switchyard/sim/redisserver"
+)
+
+// startRedis runs a Redis as serve asks for, in which host seoul-1 with the
+// dongles 11 and 12 has registered.
+func startRedis(t *testing.T) *redisserver.Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	srv, err := redisserver.Start(ctx, redisserver.Options{Dir: t.TempDir(), Fsync: "always"})
+	if err != nil {
+		t.Fatalf("%v (make deps installs redis-server)", err)
+	}
+	t.Cleanup(srv.Stop)
+	rdb := redis.NewClient(&redis.Options{Addr: srv.Addr()})
+	defer rdb.Close()
+	h := hosts.Info{Name: "seoul-1", ServerIP: "198.51.100.7", Dongles: []int{11, 12}, Seen: time.Now()}
+	if err := hosts.New(rdb, time.Hour).Register(ctx, h); err != nil {
+		t.Fatal(err)
+	}
+	return srv
+}
+
+// serving is the environment of a server on free ports.
+func serving(redisAddr string, more ...string) options {
+	return options{env: append([]string{
+		"SWITCHYARD_REDIS_ADDR=" + redisAddr, "SWITCHYARD_HTTP_LISTEN=127.0.0.1:0", "SWITCHYARD_LOG_FORMAT=json",
+	}, more...)}
+}
+
+// startServer runs serve and returns the base URL of its API.
+func startServer(t *testing.T, opt options, roles string) (p *program, server string) {
+	t.Helper()
+	p = launch(t, opt, "serve", "--role", roles)
+	p.stderr.await(t, `"msg":"listening"`)
+	return p, "http://" + strings.TrimSuffix(p.stderr.after(t, `"msg":"listening","role":"api","addr":"`), `"}`)
+}
+
+// free is an address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Ensure a server serves until SIGINT or SIGTERM, ends in order with exit
+// status 0, and writes nothing but its log, each line of which is JSON, also
+// while Redis is away.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			srv := startRedis(t)
+			p, server := startServer(t, serving(srv.Addr(), "SWITCHYARD_LOG_LEVEL=debug"), "api,worker,scheduler")
+			if status := ask(t, server+"/readyz"); status != http.StatusOK {
+				t.Errorf("/readyz: status %d", status)
+			}
+			srv.Kill()
+			if status := ask(t, server+"/api/v1/jobs"); status != http.StatusServiceUnavailable {
+				t.Errorf("jobs without Redis: status %d", status)
+			}
+			p.stderr.await(t, "connection refused")
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			defer cancel()
+			if err := srv.Restart(ctx); err != nil {
+				t.Fatal(err)
+			}
+			p.signal(t, sig)
+			p.exits(t, 0)
+			says(t, p.stderr, `"msg":"stopped"`)
+			silent(t, p.stdout)
+			for line := range strings.Lines(p.stderr.String()) {
+				if !json.Valid([]byte(line)) {
+					t.Errorf("a line of the log is not JSON: %s", line)
+				}
+			}
+			p.leftNothing(t)
+		})
+	}
+}
+
+// Ensure a server without Redis says that it waits for it and goes on waiting,
+// and that Ctrl-C ends that.
+func TestServeWithoutRedis(t *testing.T) {
+	t.Parallel()
+	addr := free(t)
+	p := launch(t, serving(addr), "serve")
+	p.stderr.await(t, "waiting for redis")
+	says(t, p.stderr, addr)
+	p.signal(t, syscall.SIGINT)
+	p.exits(t, 1)
+	says(t, p.stderr, "switchyard: waiting for redis at "+addr)
+	silent(t, p.stdout)
+}
+
+// Ensure what stands against a start is said in a line, with exit status 1.
+func TestServeThatCannotStart(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	forgetful, err := redisserver.Start(t.Context(), redisserver.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(forgetful.Stop)
+	for _, tt := range []struct {
+		name string
+		opt  options
+		want string
+	}{
+		{"port in use", serving(srv.Addr(), "SWITCHYARD_HTTP_LISTEN="+taken.Addr().String()), "another program is using it"},
+		{"Redis without a file", serving(forgetful.Addr()), "appendonly"},
+		{"wrong password", serving(srv.Addr(), "SWITCHYARD_REDIS_USERNAME=nobody", "SWITCHYARD_REDIS_PASSWORD=hunter2"), "redis.password"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := run(t, tt.opt, "serve")
+			p.exits(t, 1)
+			says(t, p.stderr, "\nswitchyard: ", tt.want)
+			if strings.Contains(p.stderr.String(), "hunter2") {
+				t.Error("the password is told")
+			}
+			silent(t, p.stdout)
+		})
+	}
+}
+
+// Ensure a configuration file is what a server runs by.
+func TestServeByFile(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	dir := t.TempDir()
+	path := file(t, "switchyard.yaml", "log: {format: json}\nhttp: {listen: ['127.0.0.1:0']}\nredis: {addr: '"+srv.Addr()+"'}\nhost: {state_dir: '"+filepath.Join(dir, "state")+"'}\n")
+	p := launch(t, options{}, "serve", "-c", path, "--role", "api", "--role", "scheduler")
+	p.stderr.await(t, `"msg":"listening"`)
+	p.signal(t, syscall.SIGTERM)
+	p.exits(t, 0)
+}
