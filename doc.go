@@ -11,9 +11,8 @@
 //	scheduler/        what happens by the clock, as records like any other
 //	hardware/         a proxy host and its LTE dongles
 //	delivery/         outgoing HTTP: signing, address guard, recording
-//	cloudflare/  telegram/  services/  deploy/  alerts/  one capability each
-//	strategy/         strategies: catalog, backtests, prices
-//	trading/          signals, sizing, limits, exchanges
+//	cloudflare/  telegram/  services/  deploy/  alerts/  strategy/  trading/
+//	                  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles

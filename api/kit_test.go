@@ -49,6 +49,7 @@ type bundle struct {
 	ahead atomic.Int64 // see wind
 	hooks hooks
 	ready atomic.Pointer[error]
+	down  atomic.Bool // the process has not started yet
 }
 
 // setup starts an API. Its hosts are registered by the test.
@@ -91,6 +92,7 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 			}
 			return nil
 		},
+		Started: func() bool { return !b.down.Load() },
 	})
 	b.http = httptest.NewServer(b.api)
 	t.Cleanup(b.http.Close)

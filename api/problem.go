@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -70,7 +71,11 @@ func fromJobs(log *slog.Logger, err error) *Problem {
 	case errors.Is(err, jobs.ErrBadCursor):
 		return problem(http.StatusBadRequest, "invalid_cursor", "cursor", "Use the next_cursor of an earlier answer, as it stands.")
 	case errors.Is(err, jobs.ErrUnavailable):
-		log.Warn("answered 503", "err", err)
+		if errors.Is(err, context.Canceled) {
+			log.Debug("the client has gone", "err", err)
+		} else {
+			log.Warn("answered 503", "err", err)
+		}
 		p := problem(http.StatusServiceUnavailable, "redis_unavailable", "", "The job store is out of reach. Nothing was accepted; try again.")
 		p.retryAfter = retryAfterOutage
 		return p

@@ -28,7 +28,7 @@ type ChatID string
 func (ChatID) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Description: "A Telegram chat: an integer, as number or string, or @channel",
-		OneOf:       []*huma.Schema{{Type: huma.TypeInteger}, {Type: huma.TypeString, MaxLength: ptr(64)}},
+		OneOf:       []*huma.Schema{{Type: huma.TypeInteger}, {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(64)}},
 	}
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	Log      *slog.Logger
 	// Version of this program.
 	Version string
+	// Started reports whether requests are taken yet; nil: they are. Until then
+	// everything but /healthz is answered with 503.
+	Started func() bool
 	// Ready says what stands against taking requests; nil: nothing. It is
 	// asked by /readyz, with a short deadline.
 	Ready func(context.Context) error
@@ -47,7 +50,7 @@ type Server struct {
 func New(opt Options) *Server {
 	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
 	r := chi.NewRouter()
-	r.Use(s.recoverPanic, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
+	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
@@ -140,6 +143,20 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 			writeProblem(w, problem(http.StatusInternalServerError, "internal", "", "Something went wrong here; it has been logged."))
 		}()
 		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseUntilStarted answers for a process that is not there yet: it waits for
+// Redis, which must suit before anything is accepted.
+func (s *Server) refuseUntilStarted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.opt.Started == nil || s.opt.Started() || r.URL.Path == "/healthz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := problem(http.StatusServiceUnavailable, "starting", "", "This server is starting and waits for its job store. Nothing was accepted; try again.")
+		p.retryAfter = retryAfterOutage
+		writeProblem(w, p)
 	})
 }
 

@@ -39,6 +39,27 @@ func TestReady(t *testing.T) {
 	b.get(t, "/healthz").wants(t, 200, `{"status":"ok"}`)
 }
 
+// Ensure a process that has not started yet answers for its life and refuses
+// everything else until it has.
+func TestNotStartedYet(t *testing.T) {
+	t.Parallel()
+	b := setup(t).register(t, seoul)
+	before := b.keys(t)
+	b.down.Store(true)
+	b.get(t, "/healthz").wants(t, 200, `{"status":"ok"}`)
+	for _, path := range []string{"/readyz", "/toggle/16", "/status", "/api/v1/jobs", "/nowhere"} {
+		a := b.get(t, path)
+		a.wantsProblem(t, 503, "starting", "")
+		a.wantsRetryAfter(t)
+	}
+	b.toggle(t, `{"port":10016}`).wantsProblem(t, 503, "starting", "")
+	b.untouched(t, before)
+	b.down.Store(false)
+	if a := b.toggle(t, `{"port":10016}`); a.status != 202 {
+		t.Errorf("answer %d %s", a.status, a.body)
+	}
+}
+
 // Ensure a server that was given nothing to ask is ready.
 func TestReadyWithoutAQuestion(t *testing.T) {
 	t.Parallel()
@@ -216,8 +237,8 @@ func TestStopWaitingAnswersEverybody(t *testing.T) {
 	}
 }
 
-// Ensure a client that goes away while it waits frees its place, and its
-// toggle goes on.
+// Ensure a client that goes away while it waits frees its place without a
+// warning, and its toggle goes on.
 func TestClientThatGoesAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t).register(t, seoul)
@@ -238,6 +259,9 @@ func TestClientThatGoesAway(t *testing.T) {
 		t.Errorf("the request ended with %v", err)
 	}
 	b.eventually(t, "its place is free", func() bool { return b.hub.Watching() == 0 })
+	if n := b.log.count("level=WARN"); n != 0 {
+		t.Errorf("%d warnings because of it: %s", n, &b.log.all)
+	}
 	b.complete(t, b.onlyJob(t).ID, result(t, toggled()))
 }
 

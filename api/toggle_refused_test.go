@@ -68,6 +68,7 @@ func TestToggleRefusesFaultyRequests(t *testing.T) {
 		{"chat_id in an object", `{"port":10016,"chat_id":{}}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id with a fraction", `{"port":10016,"chat_id":1.5}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id with an exponent", `{"port":10016,"chat_id":1e3}`, 400, "invalid_chat_id", "chat_id"},
+		{"chat_id empty", `{"port":10016,"chat_id":""}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id zero", `{"port":10016,"chat_id":0}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id with a leading zero", `{"port":10016,"chat_id":"0123"}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id beyond int64", `{"port":10016,"chat_id":12345678901234567890}`, 400, "invalid_chat_id", "chat_id"},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -59,6 +60,7 @@ type App struct {
 	registry *hosts.Registry
 	hub      *events.Hub
 
+	up        atomic.Bool // requests are taken
 	api       *api.Server
 	servers   []*http.Server
 	listeners []net.Listener
@@ -116,15 +118,19 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
-	// Addresses first: a port that is taken should be heard of at once.
+	a.open()
+	// The API first: a port that is taken should be heard of at once, and who
+	// asks while Redis is away gets an answer.
 	if a.has(API) {
 		if err := a.listen(ctx); err != nil {
 			return err
 		}
+		a.startAPI()
 	}
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
+	a.up.Store(true)
 	clockCtx, cancel := context.WithCancel(context.Background())
 	a.clock = cancel
 	a.byClock.Go(func() { a.syncClock(clockCtx) })
@@ -139,9 +145,6 @@ func (a *App) start(ctx context.Context) error {
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
 			})
 		})
-	}
-	if a.has(API) {
-		return a.startAPI(ctx)
 	}
 	return nil
 }

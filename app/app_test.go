@@ -98,7 +98,7 @@ func TestRun(t *testing.T) {
 	p := b.make(t, b.config(), app.API, app.Scheduler)
 	ended := in(t, func() error { return p.Run(ctx) })
 	b.eventually(t, "it listens", func() bool { return strings.Contains(p.log.String(), "listening") })
-	b.wants(t, p, http.MethodGet, "/healthz", "", 200, "ok")
+	b.await(t, p, 200, "ok")
 	cancel()
 	must(t, receive(t, b, "the end", ended))
 	if _, _, err := b.ask(p, http.MethodGet, "/healthz", ""); err == nil {

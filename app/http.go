@@ -50,10 +50,11 @@ func (a *App) Addrs() []string {
 	return out
 }
 
-func (a *App) startAPI(_ context.Context) error {
+func (a *App) startAPI() {
 	log := a.log.With("role", "api")
 	a.api = api.New(api.Options{
 		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Version: a.opt.Version, Ready: a.ready,
+		Started: a.up.Load,
 	})
 	c := a.cfg.HTTP
 	for _, l := range a.listeners {
@@ -69,7 +70,6 @@ func (a *App) startAPI(_ context.Context) error {
 		})
 		log.Info("listening", "addr", l.Addr().String())
 	}
-	return nil
 }
 
 // ready says what stands against taking requests.
@@ -78,7 +78,7 @@ func (a *App) ready(ctx context.Context) error {
 		a.log.Debug("redis does not answer", "err", err)
 		return errors.New("redis is out of reach")
 	}
-	if a.host != nil {
+	if a.has(Worker) && a.cfg.Host.Name != "" {
 		select {
 		case <-a.collected:
 		default:

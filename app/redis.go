@@ -52,20 +52,25 @@ func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.DebugContext(ctx, "redis client: "+fmt.Sprintf(format, v...))
 }
 
-// connect opens the clients and waits until Redis answers and suits.
-func (a *App) connect(ctx context.Context) error {
+// open makes the clients and what works with them, without asking Redis
+// anything yet.
+func (a *App) open() {
 	redis.SetLogger(redisLog{a.log}) // one for the whole process
 	a.rdb, a.stream = a.newClient(defaultPool), a.newClient(2)
 	a.rdb.AddHook(convoy.New(a.rdb, nil))
-	if err := a.awaitRedis(ctx); err != nil {
-		return err
-	}
 	j := a.cfg.Jobs
 	a.store = jobs.NewStore(jobs.Options{
 		Client: a.rdb, Hub: a.hub, Retention: j.Retention.Std(), MaxPerType: j.MaxPerType, EventStream: j.EventStream,
 		IdempotencyWindow: j.IdempotencyWindow.Std(), MaxCrashes: j.MaxCrashes, ProcessTTL: a.cfg.Worker.TTL.Std(),
 	})
 	a.registry = hosts.New(a.rdb, a.cfg.Worker.TTL.Std())
+}
+
+// connect waits until Redis answers and suits.
+func (a *App) connect(ctx context.Context) error {
+	if err := a.awaitRedis(ctx); err != nil {
+		return err
+	}
 	if err := a.store.SyncClock(ctx); err != nil {
 		return err
 	}
@@ -163,6 +168,10 @@ func (a *App) checkRedis(ctx context.Context) error {
 			return fmt.Errorf("redis at %s has %s %s, so %s; set %s %s there, or redis.require_durable: false here to accept that",
 				a.cfg.Redis.Addr, want.key, v, want.why, want.key, want.value)
 		}
+	}
+	if got, err := a.rdb.ConfigGet(ctx, "appendfsync").Result(); err == nil && got["appendfsync"] != "always" {
+		a.log.Warn("redis writes to disk only now and then: a power cut may cost what was accepted last; appendfsync always prevents that",
+			"appendfsync", got["appendfsync"])
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ func TestRedisRefusesUs(t *testing.T) {
 		{"no such database", "", "right", 5, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			p := b.make(t, b.config(func(c *configs.Config) {
 				c.Redis.Username, c.Redis.Password, c.Redis.DB = tt.user, configs.NewSecret(tt.password), tt.db
 			}), app.API, app.Worker)
@@ -100,7 +101,8 @@ func TestRedisRefusesUs(t *testing.T) {
 	}
 }
 
-// Ensure every role waits for a Redis that comes up later than it.
+// Ensure every role waits for a Redis that comes up later than it, and that who
+// asks meanwhile is told so.
 func TestRedisComesLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -109,6 +111,10 @@ func TestRedisComesLater(t *testing.T) {
 	p := b.make(t, b.config(b.asHost, alsoDelivers), app.Roles()...)
 	started := in(t, func() error { return p.Start(b.ctx) })
 	b.eventually(t, "it waits for Redis", func() bool { return strings.Contains(p.log.String(), "waiting for redis") })
+	b.wants(t, p, http.MethodGet, "/healthz", "", 200, `{"status":"ok"}`)
+	for _, path := range []string{"/readyz", "/toggle/11", "/status", "/api/v1/jobs"} {
+		b.wants(t, p, http.MethodGet, path, "", 503, `"code":"starting"`)
+	}
 	must(t, b.srv.Restart(b.ctx))
 	must(t, receive(t, b, "the start", started))
 	b.await(t, p, 200, "ok")

@@ -21,7 +21,6 @@ import (
 )
 
 const (
-	connections  = 64
 	togglePath   = "/api/v1/proxies/toggle"
 	acceptTarget = 0.60
 	chats        = 1000
@@ -110,12 +109,12 @@ func acceptRound(ctx context.Context, o options, into *cost) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, err := send(ctx, c.addr, connections, toggleRequests(o.hosts, tasks.MinSubnet, tasks.MinSubnet), http.StatusAccepted); err != nil {
+	if _, err := send(ctx, c.addr, toggleRequests(o.hosts, tasks.MinSubnet, tasks.MinSubnet), http.StatusAccepted); err != nil {
 		return err
 	}
 	requests := toggleRequests(o.hosts, tasks.MinSubnet+1, tasks.MaxSubnet)
 	err = into.measure(ctx, rdb, c.pid, len(requests), func() (time.Duration, error) {
-		return send(ctx, c.addr, connections, requests, http.StatusAccepted)
+		return send(ctx, c.addr, requests, http.StatusAccepted)
 	})
 	if err != nil {
 		return err
@@ -146,12 +145,12 @@ func noopRound(ctx context.Context, o options, into *cost) (err error) {
 		}
 		return out
 	}
-	if _, err := send(ctx, c.addr, connections, list(o.hosts), http.StatusBadRequest); err != nil {
+	if _, err := send(ctx, c.addr, list(o.hosts), http.StatusBadRequest); err != nil {
 		return err
 	}
 	requests := list(o.hosts * (tasks.MaxSubnet - tasks.MinSubnet))
 	return into.measure(ctx, nil, c.pid, len(requests), func() (time.Duration, error) {
-		return send(ctx, c.addr, connections, requests, http.StatusBadRequest)
+		return send(ctx, c.addr, requests, http.StatusBadRequest)
 	})
 }
 

@@ -181,12 +181,9 @@ func workersChild(ctx context.Context, spec childSpec) (string, func(context.Con
 }
 
 func stopApps(ctx context.Context, list []*app.App) error {
-	errs := make([]error, len(list))
-	_, err := inParallel(ctx, max(1, len(list)), len(list), func(i int) error {
-		errs[i] = list[i].Stop(ctx)
-		return nil
-	})
-	return errors.Join(append(errs, err)...)
+	// One goroutine each: an error ends the goroutine that met it.
+	_, err := inParallel(ctx, max(1, len(list)), len(list), func(i int) error { return list[i].Stop(ctx) })
+	return err
 }
 
 // schedulerChild is the app in its role scheduler.

@@ -28,11 +28,14 @@ type options struct {
 	dir string
 }
 
-// benchmarks by name, in the order of the help.
-var benchmarks = []struct {
+// benchmark is what one name measures.
+type benchmark struct {
 	name, about string
 	run         func(context.Context, options) ([]row, error)
-}{
+}
+
+// benchmarks in the order of the help.
+var benchmarks = []benchmark{
 	{"accept", "jobs accepted over HTTP, against the no-op handler and raw asynq", accept},
 	{"start", "from accepted to running, on an idle system, against asynq's poll", start},
 	{"idle", "Redis commands and CPU of idle hosts (-hosts, or HOSTS)", idle},
@@ -69,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the median is shown")
 	flags.IntVar(&o.hosts, "hosts", envNumber("HOSTS", 500), "proxy hosts of accept and idle; HOSTS in the environment is its default")
-	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the process that runs our side to this file")
+	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the process that runs our side, in the last round, to this file")
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		flags.Usage()
 		return 2
@@ -77,17 +80,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(args[1:]); err != nil {
 		return 2
 	}
-	i := slices.IndexFunc(benchmarks, func(b struct {
-		name, about string
-		run         func(context.Context, options) ([]row, error)
-	}) bool {
-		return b.name == args[0]
-	})
+	i := slices.IndexFunc(benchmarks, func(b benchmark) bool { return b.name == args[0] })
 	if i < 0 || flags.NArg() > 0 || o.rounds < 1 || o.hosts < 1 {
 		flags.Usage()
 		return 2
 	}
-	ok, err := measure(ctx, benchmarks[i].name, benchmarks[i].run, o, stdout)
+	ok, err := benchmarks[i].measure(ctx, o, stdout)
 	if err != nil {
 		fmt.Fprintf(stderr, "bench %s: %v\n", args[0], err)
 		return 1
@@ -98,9 +96,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measure runs one benchmark and prints its rows; ok tells that every target
-// was met.
-func measure(ctx context.Context, name string, f func(context.Context, options) ([]row, error), o options, stdout io.Writer) (ok bool, err error) {
+// measure runs the benchmark and prints its rows; ok tells that every target was
+// met.
+func (b benchmark) measure(ctx context.Context, o options, stdout io.Writer) (ok bool, err error) {
 	if !redisserver.Available() {
 		return false, errors.New("there is no redis-server on the PATH; 'make deps' installs it")
 	}
@@ -113,8 +111,8 @@ func measure(ctx context.Context, name string, f func(context.Context, options) 
 		return false, err
 	}
 	fmt.Fprintf(stdout, "# %s: %d rounds, %d cores, %s, Redis %s with appendfsync %s\n",
-		name, o.rounds, runtime.NumCPU(), runtime.Version(), version, fsync)
-	rows, err := f(ctx, o)
+		b.name, o.rounds, runtime.NumCPU(), runtime.Version(), version, fsync)
+	rows, err := b.run(ctx, o)
 	if err != nil {
 		return false, err
 	}

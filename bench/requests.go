@@ -19,17 +19,19 @@ func request(path, body string) []byte {
 	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 }
 
-// send sends all requests over so many kept-alive connections, each of which
-// waits for an answer before its next request, and returns how long that took.
-// An answer with another status than wanted is an error.
+// connections are kept alive by the client.
+const connections = 64
+
+// send sends all requests, over each connection one after the other, and returns
+// how long that took. An answer with another status than wanted is an error.
 //
 // A client of its own rather than net/http's, which would take more of the
 // machine than what is measured.
-func send(ctx context.Context, addr string, connections int, requests [][]byte, status int) (time.Duration, error) {
+func send(ctx context.Context, addr string, requests [][]byte, status int) (time.Duration, error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
+	var once sync.Once
+	var failed error
 	var conns []net.Conn
 	defer func() {
 		for _, c := range conns {
@@ -54,9 +56,7 @@ func send(ctx context.Context, addr string, connections int, requests [][]byte, 
 					return
 				}
 				if err := exchange(c, r, requests[i], status); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
+					once.Do(func() { failed = err }) // the others' are no news
 					next.Store(int64(len(requests))) // no more
 					return
 				}
@@ -68,7 +68,7 @@ func send(ctx context.Context, addr string, connections int, requests [][]byte, 
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	return took, errors.Join(errs...)
+	return took, failed
 }
 
 // exchange sends one request and reads its answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 	startP50    = time.Millisecond
 	startP99    = 5 * time.Millisecond
 	pollSamples = 20
-	pollPause   = 150 * time.Millisecond
+	pollPause   = 750 * time.Millisecond // so that orders don't keep step with the poll
 	startQueue  = "bench"
 	// startWait is how long a job may take before the benchmark gives up.
 	startWait = 10 * time.Second
@@ -32,10 +33,6 @@ const (
 // runs, with nothing else going on: accepting it, its fetch and its claim are in
 // it. The peer is asynq with its default settings, from the call that enqueues.
 func start(ctx context.Context, o options) ([]row, error) {
-	endProfile, err := profileTo(o.profile)
-	if err != nil {
-		return nil, err
-	}
 	var p50, p99 []time.Duration
 	var poll []time.Duration
 	for range o.rounds {
@@ -59,7 +56,7 @@ func start(ctx context.Context, o options) ([]row, error) {
 	return []row{
 		line("start, p50", median(p50), percentile(poll, 50), startP50),
 		line("start, p99", median(p99), percentile(poll, 99), startP99),
-	}, endProfile()
+	}, nil
 }
 
 // noopDraft is a job that does nothing, of no host, order or join.
@@ -107,6 +104,11 @@ func startRound(ctx context.Context, o options) (took []time.Duration, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stop(ctx)) }()
+	endProfile, err := profileTo(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, endProfile()) }()
 	return samples(ctx, startJobs, startPause, began, func() error {
 		_, err := store.Accept(ctx, jobs.Request{Draft: noopDraft()})
 		return err
@@ -114,12 +116,13 @@ func startRound(ctx context.Context, o options) (took []time.Duration, err error
 }
 
 // samples orders n times, one after the other, and returns how long after each
-// order the handler began.
+// order the handler began. The pauses in between are of any length up to twice
+// the given one.
 func samples(ctx context.Context, n int, between time.Duration, began <-chan time.Time, order func() error) ([]time.Duration, error) {
 	const warm = 3
 	var took []time.Duration
 	for i := range n + warm {
-		if err := pause(ctx, between); err != nil {
+		if err := pause(ctx, rand.N(2*between)); err != nil {
 			return nil, err
 		}
 		ordered := time.Now()

@@ -92,8 +92,7 @@ func workerRound(ctx context.Context, o options, binary string, modems []*hilink
 		return 0, 0, err
 	}
 	ready = time.Since(began)
-	drained := make(chan struct{})
-	go func() { defer close(drained); _, _ = io.Copy(io.Discard, log) }() // until it ends
+	go func() { _, _ = io.Copy(io.Discard, log) }() // until it ends
 	rdb := newClient(srv.Addr(), 1)
 	defer rdb.Close()
 	if err := awaitCollected(ctx, hosts.New(rdb, time.Hour)); err != nil {

@@ -36,7 +36,7 @@ func stopAPI(ctx context.Context, s *stage) (string, error) {
 			ends[i] = time.Now()
 		})
 	}
-	if err := s.everyModem(ctx, from, "detached"); err != nil {
+	if err := s.everyModem(ctx, from, "detached", nil); err != nil {
 		return "", err
 	}
 	// Whoever has not been heard yet will be within this time: it is far less
@@ -122,7 +122,7 @@ func killAPIWithDeliverer(ctx context.Context, s *stage) (string, error) {
 		if _, err := s.awaitEnds(ctx, time.Minute, ids...); err != nil {
 			return "", err
 		}
-		if err := s.idle(ctx, idleLimit); err != nil {
+		if err := s.idle(ctx); err != nil {
 			return "", err
 		}
 	}

@@ -84,7 +84,7 @@ func killDeliverer(path string) func(context.Context, *stage) (string, error) {
 			if _, err := s.awaitEnds(ctx, time.Minute, ids...); err != nil {
 				return "", err
 			}
-			if err := s.idle(ctx, idleLimit); err != nil {
+			if err := s.idle(ctx); err != nil {
 				return "", err
 			}
 		}
@@ -157,7 +157,7 @@ func takeOver(ctx context.Context, s *stage) (string, error) {
 	if _, err := s.awaitEnds(ctx, time.Minute, ids...); err != nil {
 		return "", err
 	}
-	if err := s.idle(ctx, idleLimit); err != nil {
+	if err := s.idle(ctx); err != nil {
 		return "", err
 	}
 	c := s.config(scenario{defaults: true})
@@ -165,9 +165,15 @@ func takeOver(ctx context.Context, s *stage) (string, error) {
 		time.Since(killed).Round(100*time.Millisecond), c.Worker.TTL, c.Scheduler.SweepInterval), nil
 }
 
-// notDelayed is how late the good receiver may hear of a result at the 99th
-// percentile while the other one is dead.
-const notDelayed = 500 * time.Millisecond
+const (
+	// notDelayed is how late the good receiver may hear of a result at the 99th
+	// percentile while the other one is dead: far less than callbacks.timeout,
+	// for which the dead one holds each handler that it gets.
+	notDelayed = time.Second
+	// notSlower is how many times longer than before that may be, where a busy
+	// machine takes more than notDelayed for everything.
+	notSlower = 3
+)
 
 // deadReceiver has alpha take everything and answer nothing, and looks how
 // soon beta gets its results.
@@ -210,8 +216,8 @@ func deadReceiver(ctx context.Context, s *stage) (string, error) {
 	s.alpha.Behave(receiver.Behaviour{}) // what it hasn't got it gets now
 	words := fmt.Sprintf("from a toggle's end to the good receiver: p50 %s p99 %s with the other one dead (%d toggles); p50 %s p99 %s before (%d)",
 		median(dead), quantile(dead, 0.99), len(dead), median(good), quantile(good, 0.99), len(good))
-	if quantile(dead, 0.99) > notDelayed {
-		return words, fmt.Errorf("the good receiver was delayed by more than %s", notDelayed)
+	if most := max(notDelayed, notSlower*quantile(good, 0.99)); quantile(dead, 0.99) > most {
+		return words, fmt.Errorf("the good receiver was delayed by more than %s", most)
 	}
 	return words, nil
 }

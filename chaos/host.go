@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"switchyard/api"
 	"switchyard/sim/hilink"
+	"switchyard/tasks"
 )
 
 // killAt is a moment of a toggle at which its worker is killed.
@@ -42,13 +45,21 @@ func hostScenarios() []scenario {
 			name: "claimed", rounds: rounds,
 			arm:     func(s *stage) error { s.faults(hilink.Faults{Hang: true}); return nil },
 			reached: func(ctx context.Context, s *stage, _ []int) error { return s.everyModemHangs(ctx) },
-			disarm:  func(s *stage) { s.faults(hilink.Faults{}) },
+			disarm:  soundModems,
 		},
-		{name: "net-mode-00", rounds: rounds, reached: firstLedger("net-mode 00")},
-		{name: "net-mode-03", rounds: rounds, reached: firstLedger("net-mode 03")},
-		{name: "attached", rounds: rounds, reached: firstLedger("attached")},
+		// The first modem was set to LTE, the second to automatic: here each is
+		// in the other mode.
+		{name: "net-mode-00", rounds: rounds, arm: slowModems, reached: ledgerOf(0, "net-mode 00"), disarm: soundModems},
+		{name: "net-mode-03", rounds: rounds, arm: slowModems, reached: ledgerOf(1, "net-mode 03"), disarm: soundModems},
+		{name: "attached", rounds: rounds, reached: ledgerOf(0, "attached")},
+		{
+			// Mobile data is off, and on again only after the hold of 6 s.
+			name: "dataswitch-0", rounds: rounds,
+			arm:     func(s *stage) error { s.faults(hilink.Faults{RefuseNetMode: refusedMode}); return nil },
+			reached: ledgerOf(0, "dataswitch 0"),
+		},
 		{name: "finish", rounds: 3 * rounds, reached: func(ctx context.Context, s *stage, from []int) error {
-			if err := firstLedger("attached")(ctx, s, from); err != nil {
+			if err := ledgerOf(0, "attached")(ctx, s, from); err != nil {
 				return err
 			}
 			return rest(ctx, s.between(0, 120*time.Millisecond))
@@ -110,6 +121,7 @@ func (k killAt) run(ctx context.Context, s *stage) (string, error) {
 		if err := rest(ctx, downtime(round)); err != nil {
 			return "", err
 		}
+		restarted := time.Now()
 		if s.host, err = s.respawn(ctx, s.host); err != nil {
 			return "", err
 		}
@@ -120,7 +132,7 @@ func (k killAt) run(ctx context.Context, s *stage) (string, error) {
 		}
 		for i, id := range ids {
 			switch {
-			case ended(left[id].State):
+			case ended(left[id].State), endedBefore(jobs[id], restarted):
 				over++
 				continue
 			case left[id].StartedAt == nil:
@@ -135,6 +147,16 @@ func (k killAt) run(ctx context.Context, s *stage) (string, error) {
 	}
 	return fmt.Sprintf("killed %d times, away %s at most; of the toggles %d waited, %d had begun, %d were over; all taken up again",
 		rounds, slices.Max(outages).Round(time.Millisecond), waiting, begun, over), nil
+}
+
+// endedBefore reports whether a job had ended by then: Redis may read the last
+// words of a worker after its death.
+func endedBefore(j api.JobDocument, then time.Time) bool {
+	if j.CompletedAt == nil {
+		return false
+	}
+	at, err := time.Parse(tasks.MilliTime, *j.CompletedAt)
+	return err == nil && at.Before(then)
 }
 
 // takenUpAgain checks that a toggle that was under way when its worker died has
@@ -158,6 +180,20 @@ func takenUpAgain(m *hilink.Modem, ledgerAtDeath int, before, after api.JobDocum
 	return fmt.Errorf("job %s ended without another write to the modem: %s", after.JobID, after.Progress)
 }
 
+// refusedMode is what modems answer to a net mode that they never take.
+const refusedMode = 112003
+
+// slowAPI is how long slow modems take for each request, so that what happens
+// to them now comes before their next write.
+const slowAPI = 100 * time.Millisecond
+
+func slowModems(s *stage) error {
+	s.faults(hilink.Faults{Slow: slowAPI})
+	return nil
+}
+
+func soundModems(s *stage) { s.faults(hilink.Faults{}) }
+
 // faults sets the faults of all modems.
 func (s *stage) faults(f hilink.Faults) {
 	for _, m := range s.modems {
@@ -176,25 +212,31 @@ func (s *stage) ledgerLengths() []int {
 // momentLimit is what may pass until a toggle comes to a moment.
 const momentLimit = 30 * time.Second
 
-// firstLedger waits for the first modem to have a new entry that begins so.
-func firstLedger(entry string) func(context.Context, *stage, []int) error {
+// ledgerOf waits for the nth modem to have a new entry that begins so.
+func ledgerOf(n int, entry string) func(context.Context, *stage, []int) error {
 	return func(ctx context.Context, s *stage, from []int) error {
 		ctx, cancel := context.WithTimeout(ctx, momentLimit)
 		defer cancel()
-		return s.modems[0].WaitFor(ctx, hasEntry(from[0], entry))
+		return s.modems[n].WaitFor(ctx, hasEntry(from[n], entry))
 	}
 }
 
-// everyModem waits until each of the modems has a new entry that begins so.
-func (s *stage) everyModem(ctx context.Context, from []int, entry string) error {
+// everyModem waits until each of the modems has a new entry that begins so, and
+// then does something with each at once. then may be nil.
+func (s *stage) everyModem(ctx context.Context, from []int, entry string, then func(*hilink.Modem)) error {
 	ctx, cancel := context.WithTimeout(ctx, momentLimit)
 	defer cancel()
+	errs := make([]error, len(s.modems))
+	var wg sync.WaitGroup
 	for i, m := range s.modems {
-		if err := m.WaitFor(ctx, hasEntry(from[i], entry)); err != nil {
-			return err
-		}
+		wg.Go(func() {
+			if errs[i] = m.WaitFor(ctx, hasEntry(from[i], entry)); errs[i] == nil && then != nil {
+				then(m)
+			}
+		})
 	}
-	return nil
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func (s *stage) everyModemHangs(ctx context.Context) error {
@@ -227,19 +269,26 @@ func stopScenarios() []scenario {
 // to say that it and its host are gone.
 const stopSlack = 3 * time.Second
 
+// stopHost stops the worker in the middle of toggles. Where the modems hang,
+// they do so from the moment that they left the network and are not set to what
+// they were, until the first worker has gone.
 func stopHost(hang bool) func(context.Context, *stage) (string, error) {
 	return func(ctx context.Context, s *stage) (string, error) {
 		from := s.ledgerLengths()
+		if hang {
+			s.faults(hilink.Faults{Slow: slowAPI})
+		}
 		replies := s.toggleAll(ctx, 0)
 		ids, err := promisedJobs(replies)
 		if err != nil {
 			return "", err
 		}
-		if err := s.everyModem(ctx, from, "detached"); err != nil {
+		if err := s.everyModem(ctx, from, "detached", func(m *hilink.Modem) {
+			if hang {
+				m.SetFaults(hilink.Faults{Hang: true})
+			}
+		}); err != nil {
 			return "", err
-		}
-		if hang {
-			s.faults(hilink.Faults{Hang: true})
 		}
 		first := s.host
 		c := s.hostConfig(scenario{})

@@ -213,18 +213,6 @@ func (j *journal) find(words string) (found bool, changed <-chan struct{}) {
 	return false, j.changed
 }
 
-// count is how many lines hold these words.
-func (j *journal) count(words string) (n int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, l := range j.lines {
-		if strings.Contains(l, words) {
-			n++
-		}
-	}
-	return n
-}
-
 func (j *journal) last() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

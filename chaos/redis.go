@@ -84,7 +84,7 @@ func killRedisAtAccept(ctx context.Context, s *stage) (string, error) {
 		if _, err := s.awaitEnds(ctx, time.Minute, ids...); err != nil {
 			return "", err
 		}
-		if err := s.idle(ctx, idleLimit); err != nil {
+		if err := s.idle(ctx); err != nil {
 			return "", err
 		}
 	}
@@ -132,12 +132,12 @@ func redisAway(ctx context.Context, s *stage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.everyModem(ctx, from, "detached"); err != nil {
+	if err := s.everyModem(ctx, from, "detached", nil); err != nil {
 		return "", err
 	}
 	s.redis.Kill()
 	died := time.Now()
-	if err := s.everyModem(ctx, from, "attached"); err != nil {
+	if err := s.everyModem(ctx, from, "attached", nil); err != nil {
 		return "", fmt.Errorf("handlers did not go on without Redis: %w", err)
 	}
 	wentOn := time.Since(died)

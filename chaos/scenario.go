@@ -82,13 +82,10 @@ func play(ctx context.Context, opt *options, sc scenario) (t *tally, words strin
 		return nil, "", err
 	}
 	words, runErr := sc.run(ctx, s)
-	errs := []error{runErr}
-	if runErr == nil {
-		damaged := time.Now()
-		errs = append(errs, s.idle(ctx, idleLimit))
-		if took := time.Since(damaged); took > time.Second {
-			words += fmt.Sprintf("; all quiet %.1f s after", took.Seconds())
-		}
+	damaged := time.Now()
+	errs := []error{runErr, s.idle(ctx)}
+	if took := time.Since(damaged); took > time.Second {
+		words += fmt.Sprintf("; all quiet %.1f s after", took.Seconds())
 	}
 	t, err = s.count(ctx)
 	errs = append(errs, err)
@@ -106,10 +103,14 @@ func (t *tally) row(took time.Duration) []string {
 		results[i] = r.String()
 	}
 	n := func(v int) string { return fmt.Sprint(v) }
+	slowest := "-"
+	if t.slowest > 0 {
+		slowest = fmt.Sprintf("%dms", t.slowest.Milliseconds())
+	}
 	return []string{
 		n(t.asked), n(t.taken), n(t.refused), n(t.cut), n(t.jobs), n(t.ended), fmt.Sprintf("%d+%d", t.unknownRefused, t.unknownCut),
 		"≤" + n(t.starts), strings.Join(results, "/"), n(t.doubled), n(t.lost),
-		fmt.Sprintf("%dms", t.slowest.Milliseconds()), fmt.Sprintf("%.1fs", took.Seconds()),
+		slowest, fmt.Sprintf("%.1fs", took.Seconds()),
 	}
 }
 

@@ -296,9 +296,9 @@ func (s *stage) restartRedis(ctx context.Context) error {
 }
 
 // idle waits until nothing is under way and nothing is owed any more.
-func (s *stage) idle(ctx context.Context, limit time.Duration) error {
+func (s *stage) idle(ctx context.Context) error {
 	keys := []string{jobs.Prefix + "open", jobs.Prefix + "h:" + hostName + ":open", jobs.Prefix + "owed"}
-	return s.until(ctx, limit, "every job has ended and everybody has been told", func(ctx context.Context) (bool, error) {
+	return s.until(ctx, idleLimit, "every job has ended and everybody has been told", func(ctx context.Context) (bool, error) {
 		for _, k := range keys {
 			if n, err := s.rdb.ZCard(ctx, k).Result(); err != nil || n > 0 {
 				return false, errors.Join(err, fmt.Errorf("%s has %d entries", k, n))

@@ -69,27 +69,33 @@ func (s *stage) count(ctx context.Context) (*tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tally{}
-	replies := s.ask.answers()
-	promised := t.countReplies(replies)
-	t.countJobs(toggles, promised, replies)
 	parents := map[string]string{}
 	for _, c := range callbacks {
 		if c.Parent != nil {
 			parents[c.JobID] = *c.Parent
 		}
 	}
+	t := &tally{}
+	t.draw(s.ask.answers(), toggles, parents, [3][]receiver.Received{s.alpha.Received(), s.beta.Received(), s.guest.Received()})
+	t.modes = s.misplaced()
+	return t, nil
+}
+
+// draw draws the account up from what clients were answered, what the api says
+// of the toggles, the toggle of each callback, and what alpha, beta and the
+// guests have received.
+func (t *tally) draw(replies []reply, toggles []api.JobDocument, parents map[string]string, received [3][]receiver.Received) {
+	promised := t.countReplies(replies)
+	t.countJobs(toggles, promised, replies)
 	var told []string // the toggles that everybody has to be told of
 	for _, j := range toggles {
 		if ended(j.State) && !withdrawn(j, promised) {
 			told = append(told, j.JobID)
 		}
 	}
-	t.results[0] = t.countReceiver("alpha", s.alpha.Received(), told, parents)
-	t.results[1] = t.countReceiver("beta", s.beta.Received(), told, parents)
-	t.results[2] = t.countGuests(s.guest.Received(), replies)
-	t.modes = s.misplaced()
-	return t, nil
+	t.results[0] = t.countReceiver("alpha", received[0], told, parents)
+	t.results[1] = t.countReceiver("beta", received[1], told, parents)
+	t.results[2] = t.countGuests(received[2], replies)
 }
 
 // countReplies returns the jobs that were promised to somebody.

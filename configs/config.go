@@ -171,8 +171,9 @@ type Host struct {
 	CollectInterval Duration `yaml:"collect_interval"`
 	// ModemTimeout bounds one request to a modem's web API. Defaults to 4s.
 	ModemTimeout Duration `yaml:"modem_timeout"`
-	// StateDir holds the locks that guard the hardware between processes.
-	// Defaults to /run/switchyard.
+	// StateDir holds the locks that guard the hardware between processes, and
+	// what has to be put back on a modem should one die. It must outlive both.
+	// Defaults to /var/lib/switchyard.
 	StateDir string `yaml:"state_dir"`
 }
 

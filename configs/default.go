@@ -48,7 +48,7 @@ func Default() *Config {
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
-			StateDir:        "/run/switchyard",
+			StateDir:        "/var/lib/switchyard",
 		},
 		Toggle: Toggle{
 			Timeout:         Duration(3 * time.Minute),

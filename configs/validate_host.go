@@ -39,7 +39,7 @@ func (k *checker) host() {
 	k.atLeast("host.collect_interval", h.CollectInterval, shortest)
 	k.atLeast("host.modem_timeout", h.ModemTimeout, shortest)
 	if !filepath.IsAbs(h.StateDir) {
-		k.fault("host.state_dir", "must be a path from the root, such as /run/switchyard")
+		k.fault("host.state_dir", "must be a path from the root, such as /var/lib/switchyard")
 	}
 }
 

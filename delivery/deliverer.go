@@ -19,7 +19,8 @@ const busyPause = time.Second
 
 // Deliverer delivers callbacks as configured. It is safe for concurrent use.
 type Deliverer struct {
-	// BusyPause is how long to wait before Enter is tried again.
+	// BusyPause is how long one that found no place waits at the least; see
+	// WaitPause.
 	BusyPause time.Duration
 
 	sender    *Sender
@@ -28,11 +29,20 @@ type Deliverer struct {
 
 	mu  sync.Mutex
 	now map[string]int // deliveries under way, by host:port
+	// crowds of those that found no place, by host:port
+	crowds map[string]*crowd
+}
+
+// crowd is how many found no place within one pause.
+type crowd struct {
+	since time.Time
+	n     int
+	pause time.Duration
 }
 
 // NewDeliverer returns a deliverer that sends with s.
 func NewDeliverer(s *Sender, c configs.Callbacks, d configs.Delivery) *Deliverer {
-	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, now: map[string]int{}}
+	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, now: map[string]int{}, crowds: map[string]*crowd{}}
 }
 
 // Try is one attempt, and what may be shown of where it went.
@@ -63,6 +73,36 @@ func (d *Deliverer) Enter(p tasks.CallbackPayload) (leave func(), ok bool) {
 			delete(d.now, host)
 		}
 	}, true
+}
+
+// longestPause is the longest that one that found no place waits.
+const longestPause = time.Minute
+
+// WaitPause is how long a callback that found no place should wait: longer the
+// more others wait for the same destination, so that a crowd in front of a dead
+// receiver costs no more than a few of them.
+func (d *Deliverer) WaitPause(p tasks.CallbackPayload) time.Duration {
+	raw, _ := d.resolve(p)
+	host := Host(raw)
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.crowds[host]
+	if c == nil {
+		c = &crowd{since: now, pause: d.BusyPause}
+		d.crowds[host] = c
+	}
+	c.n++
+	if now.Sub(c.since) < c.pause {
+		return c.pause
+	}
+	// About as many as have come within a pause are waiting.
+	c.pause = min(max(d.BusyPause, d.BusyPause*time.Duration(c.n/d.limit)), longestPause)
+	if c.n = 0; c.pause == d.BusyPause {
+		delete(d.crowds, host)
+	}
+	c.since = now
+	return c.pause
 }
 
 // Deliver makes one attempt at the callback, under the given webhook-id.

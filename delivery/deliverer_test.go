@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -180,6 +181,41 @@ func TestDeliverer_Enter(t *testing.T) {
 	if d.BusyPause <= 0 {
 		t.Errorf("a delivery without a place comes again after %v", d.BusyPause)
 	}
+}
+
+// Ensure those who find no place wait the longer the more of them there are in
+// front of one destination, up to a minute, and no longer than at first once
+// the crowd has gone; others don't notice.
+func TestDeliverer_WaitPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeliverer(t, receivers(), configs.Delivery{PerDestination: 4})
+		d.BusyPause = time.Second
+		main, other := tasks.CallbackPayload{Receiver: "toggle/main/start"}, tasks.CallbackPayload{Receiver: "toggle/dev/start"}
+		// crowd has n come within a moment and returns what the last one is told,
+		// at the end of the pause.
+		crowd := func(n int) time.Duration {
+			for range n {
+				d.WaitPause(main)
+			}
+			time.Sleep(d.WaitPause(main))
+			return d.WaitPause(main)
+		}
+		if got := d.WaitPause(main); got != time.Second {
+			t.Errorf("the first one waits %v", got)
+		}
+		few, many, most := crowd(10), crowd(100), crowd(10_000)
+		if few < time.Second || many <= few || most != time.Minute {
+			t.Errorf("few wait %v, many %v, very many %v", few, many, most)
+		}
+		if got := d.WaitPause(other); got != time.Second {
+			t.Errorf("another destination's wait %v", got)
+		}
+		crowd(0)
+		if got := crowd(0); got != time.Second {
+			t.Errorf("when the crowd has gone one waits %v", got)
+		}
+	})
 }
 
 // Ensure the pause between two tries doubles up to its limit, with up to a

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -52,8 +53,8 @@ func TestGuard_Blocked(t *testing.T) {
 				forms = append(forms, forms[0].WithZone("eth0"))
 			}
 			for _, addr := range forms {
-				refused, _ := g.check(addr).(*addressError)
-				if refused == nil || refused.class != tt.class {
+				var refused *addressError
+				if !errors.As(g.check(addr), &refused) || refused.class != tt.class {
 					t.Errorf("%v: got %+v, want refused as %s", addr, refused, tt.class)
 				}
 			}

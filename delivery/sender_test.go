@@ -99,7 +99,7 @@ func TestSender_Send_AgainLater(t *testing.T) {
 		if err := verifier.VerifyIgnoringTimestamp([]byte(r.body), r.header); err != nil {
 			t.Error(err)
 		}
-		if want := now.UTC().Truncate(time.Millisecond); a.At != want {
+		if want := now.UTC().Truncate(time.Millisecond); !a.At.Equal(want) {
 			t.Errorf("at %v, want %v", a.At, want)
 		}
 		now = now.Add(10 * time.Minute)

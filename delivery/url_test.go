@@ -103,7 +103,11 @@ func TestSender_Send_InvalidURL(t *testing.T) {
 			continue
 		}
 		a := s.Send(t.Context(), message(tt.raw, false))
-		if want := "Invalid URL: it " + tt.check.(*URLError).Reason; a.Error != want || a.Code != CodeURL || !a.Final() || a.Sent() {
+		var refused *URLError
+		if !errors.As(tt.check, &refused) {
+			t.Fatalf("%q: %v is no URLError", tt.raw, tt.check)
+		}
+		if want := "Invalid URL: it " + refused.Reason; a.Error != want || a.Code != CodeURL || !a.Final() || a.Sent() {
 			t.Errorf("%q: got %+v, want %q", tt.raw, a, want)
 		}
 	}

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,7 @@ func hostConfig(t *testing.T, dongles ...configs.Dongle) *configs.Config {
 	c := configs.Default()
 	c.Host.Name, c.Host.ServerIP, c.Host.StateDir = "seoul-1", hostAddress, t.TempDir()
 	c.Host.EchoURLs = []string{"http://ip.example/"}
-	c.Host.ProbeTimeout, c.Host.ModemTimeout = configs.Duration(time.Second), configs.Duration(time.Second)
+	c.Host.ProbeTimeout, c.Host.ModemTimeout = configs.Duration(time.Second), configs.Duration(600*time.Millisecond)
 	c.Host.Dongles = dongles
 	return c
 }
@@ -65,6 +66,11 @@ func TestNewHost(t *testing.T) {
 	}
 	if got := bound.Network; got != (hardware.BoundNetwork{Subnet: 30}) {
 		t.Errorf("the real one's network is %#v", got)
+	}
+	if name, err := bound.Network.Interface(); err == nil && name == "" {
+		if _, err := bound.Modem.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "no interface holds 192.168.30.100") {
+			t.Errorf("the real one's modem is asked by another way: %v", err)
+		}
 	}
 	if want := filepath.Join(c.Host.StateDir, "dongle-30.lock"); bound.LockPath != want {
 		t.Errorf("its lock is %s, want %s", bound.LockPath, want)
@@ -170,12 +176,7 @@ func TestHost_Collect(t *testing.T) {
 	}
 	got := map[int]hosts.Dongle{}
 	var order []int
-	var busy sync.Mutex
 	h.Collect(ctx, func(n int, d hosts.Dongle) {
-		if !busy.TryLock() {
-			t.Error("called by two at a time")
-		}
-		defer busy.Unlock()
 		got[n] = d
 		order = append(order, n)
 	})
@@ -194,6 +195,34 @@ func TestHost_Collect(t *testing.T) {
 	h.Close()
 	if _, err := d.Modem.Status(ctx); !errors.Is(err, hilink.ErrClosed) {
 		t.Errorf("after the host was closed: %v", err)
+	}
+}
+
+// Ensure results are handed over one at a time, however many dongles are ready
+// at once.
+func TestHost_Collect_oneAtATime(t *testing.T) {
+	t.Parallel()
+	var dongles []configs.Dongle
+	for n := tasks.MinSubnet; n <= tasks.MaxSubnet; n++ {
+		dongles = append(dongles, configs.Dongle{Subnet: n, Modem: "http://127.0.0.1:1", Gateway: "127.0.0.1:1"}) // nobody is there
+	}
+	h := newHost(t, hostConfig(t, dongles...))
+	var inside atomic.Int64
+	seen := map[int]bool{}
+	h.Collect(t.Context(), func(n int, d hosts.Dongle) {
+		if inside.Add(1) > 1 {
+			t.Error("called by two at a time")
+		}
+		for range 100 {
+			runtime.Gosched()
+		}
+		seen[n] = d.Connected || d.Signal != nil
+		inside.Add(-1)
+	})
+	for n := tasks.MinSubnet; n <= tasks.MaxSubnet; n++ {
+		if connected, ok := seen[n]; !ok || connected {
+			t.Errorf("dongle %d was collected: %v, and is there: %v", n, ok, connected)
+		}
 	}
 }
 

@@ -86,6 +86,10 @@ func (l *Ladder) Toggle(ctx context.Context, d *Dongle, hooks Hooks) (tasks.Togg
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	t := &toggle{Ladder: l, d: d, hooks: hooks}
+	if err := t.putBack(ctx); err != nil && ctx.Err() != nil {
+		return tasks.ToggleOutcome{}, context.Cause(ctx)
+	}
+	// Where a modem would not take it back now, step 2 tries again.
 	return t.climb(ctx)
 }
 

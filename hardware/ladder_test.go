@@ -178,6 +178,9 @@ func TestLadder_invariants(t *testing.T) {
 	t.Parallel()
 	for _, found := range []hardware.Diagnosis{healthy, unreachable, misrouted, unplugged} {
 		for _, accept := range []bool{false, true} {
+			if accept && (found == misrouted || found == unplugged) {
+				continue // nothing can come back unchanged
+			}
 			t.Run(fmt.Sprintf("%s/accept %v", found, accept), func(t *testing.T) {
 				t.Parallel()
 				first, ways := []string{missing}, []string{changes, keeps, loses, refused, ignored}
@@ -284,6 +287,32 @@ func TestLadder_progress(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Ensure a modem that was never seen off the network is given a moment to show
+// another address before it counts as unchanged.
+func TestLadder_changesLate(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]string{
+		// Three seconds for each of two modes to be seen, then two to settle.
+		7 * time.Second: newIP.String(), 9 * time.Second: oldIP.String(),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, j := newPlace(t, healthy), &journal{}
+			p.ways[hardware.MethodNetMode] = ignored
+			l := p.ladder()
+			l.Methods, l.AcceptUnchanged = l.Methods[:1], true
+			defer time.AfterFunc(after, func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.ip = newIP
+			}).Stop()
+			out, err := l.Toggle(t.Context(), p.dongle(t, p.modem()), j.hooks())
+			if err != nil || !out.Success || *out.IP != want {
+				t.Errorf("after %v: %+v, %v, want %s; %q", after, out, err, want, j.steps())
+			}
+		})
+	}
 }
 
 // Ensure a job that is no longer ours has no further effect: the check is made

@@ -35,22 +35,32 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 	if err != nil {
 		return noAddress, netip.Addr{}, fmt.Errorf("reading the net mode: %w", err)
 	}
+	now := original.Mode
+	if left, err := t.d.unfinished(); err == nil && left.NetMode != nil {
+		original = *left.NetMode // what the modem has now is a killed toggle's
+	}
+	if err := t.d.leave(func(u *unfinished) { u.NetMode = &original }); err != nil {
+		return noAddress, netip.Addr{}, err
+	}
 	mode := func(m string) hilink.NetMode {
 		n := original // with the bands that are set
 		n.Mode = m
 		return n
 	}
-	away := false // from the original mode, or perhaps so
+	away := now != original.Mode // from the original mode, or perhaps so
 	defer func() {
 		if !away {
+			err = errors.Join(err, t.d.leave(func(u *unfinished) { u.NetMode = nil }))
 			return
 		}
 		restoreErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetNetMode(ctx, original) })
 		if restoreErr != nil {
 			err = errors.Join(err, fmt.Errorf("putting back net mode %s: %w", original.Mode, restoreErr))
+			return
 		}
+		err = errors.Join(err, t.d.leave(func(u *unfinished) { u.NetMode = nil }))
 	}()
-	now, dropped := original.Mode, false
+	dropped := false
 	for i, m := range []string{modeAuto, modeLTE, original.Mode} {
 		if i == 2 && now == m {
 			break // LTE was the original mode
@@ -123,15 +133,21 @@ const codeDialling = 112001
 // dataswitch turns mobile data off, holds it off, and turns it on again. It is
 // turned on whatever happens.
 func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, ip netip.Addr, err error) {
+	if err := t.d.leave(func(u *unfinished) { u.DataOff = true }); err != nil {
+		return noAddress, netip.Addr{}, err
+	}
 	off := false // or perhaps so
 	defer func() {
 		if !off {
+			err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
 			return
 		}
 		onErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetDataSwitch(ctx, true) })
 		if onErr != nil {
 			err = errors.Join(err, fmt.Errorf("switching mobile data on again: %w", onErr))
+			return
 		}
+		err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
 	}()
 	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }, refusedForNow); err != nil {
 		off = !untouched(err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -113,6 +114,7 @@ type place struct {
 	cut      []string    // repairs that ran, and what they cut
 	did      []string    // writes, in order
 	original hilink.NetMode
+	note     string // file of what is left to put back
 }
 
 func newPlace(t *testing.T, found hardware.Diagnosis) *place {
@@ -292,17 +294,19 @@ func (p *place) repair(step int) hardware.Repair {
 
 func (p *place) dongle(t *testing.T, m hardware.Modem) *hardware.Dongle {
 	t.Helper()
+	dir := t.TempDir()
+	p.note = filepath.Join(dir, "dongle-16.unfinished")
 	return &hardware.Dongle{
 		Subnet: 16, Modem: m, Network: p.network(),
 		Prober:   hardware.Prober{URLs: []string{"http://ip.example/"}, Timeout: probeTimeout, HostIP: netip.MustParseAddr(hostAddress)},
-		LockPath: filepath.Join(t.TempDir(), "dongle-16.lock"),
+		LockPath: filepath.Join(dir, "dongle-16.lock"),
 	}
 }
 
 func (p *place) ladder() *hardware.Ladder {
 	l := &hardware.Ladder{
 		Methods: []hardware.Method{hardware.MethodNetMode, hardware.MethodDataswitch}, StepLimit: 45 * time.Second,
-		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 100 * time.Millisecond, Repairs: map[int]hardware.Repair{},
+		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 250 * time.Millisecond, Repairs: map[int]hardware.Repair{},
 	}
 	for step, what := range p.repairs {
 		if what != missing {
@@ -323,6 +327,15 @@ func (p *place) inOrder(t *testing.T) {
 	if !p.data {
 		t.Errorf("mobile data is left switched off; writes: %q", p.did)
 	}
+	if p.noted() {
+		t.Errorf("it is still noted that something is left to put back; writes: %q", p.did)
+	}
+}
+
+// noted reports whether something is written down that is left to put back.
+func (p *place) noted() bool {
+	_, err := os.Stat(p.note)
+	return err == nil
 }
 
 // journal keeps what a toggle says of itself.

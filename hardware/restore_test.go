@@ -96,7 +96,7 @@ func TestRestore(t *testing.T) {
 					p.ways[method] = ignored // so that it has to be waited for
 					m := &moody{Modem: p.modem(), errs: tt.errs}
 					l := p.ladder()
-					l.Methods = []hardware.Method{method}
+					l.Methods, l.Poll = []hardware.Method{method}, 100*time.Millisecond
 					// It is away from its order by then, and waits.
 					time.AfterFunc(time.Second, func() { m.on.Store(true); cancel(errCancelled) })
 					_, err := l.Toggle(ctx, p.dongle(t, m), j.hooks())
@@ -106,6 +106,9 @@ func TestRestore(t *testing.T) {
 					}
 					if (p.mode == p.original && p.data) != tt.order {
 						t.Errorf("in order: %v; mode %s, data %v", !tt.order, p.mode.Mode, p.data)
+					}
+					if p.noted() == tt.order {
+						t.Errorf("what is left to put back is noted: %v", p.noted())
 					}
 					if took != tt.limit {
 						t.Errorf("it took %v, want %v", took, tt.limit)
@@ -129,6 +132,50 @@ var restoring = map[hardware.Method]string{
 
 // start is when the clock of a bubble begins.
 func start() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// Ensure a toggle that could put nothing back any more, from any call on, as if
+// its process had been killed, has written down what there is to do, and that
+// the next toggle does it.
+func TestRestore_byTheNext(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			for from, through := 0, false; !through; from++ {
+				synctest.Test(t, func(t *testing.T) {
+					p, j := newPlace(t, healthy), &journal{}
+					p.setMode(w.mode)
+					p.ways[w.method] = changes
+					through = true
+					d := p.dongle(t, &interrupted{Modem: p.modem(), At: func(n int) error {
+						if n < from {
+							return nil
+						}
+						through = false
+						return hilink.ErrClosed
+					}})
+					l := p.ladder()
+					l.Methods, l.StepLimit = []hardware.Method{w.method}, 10*time.Second
+					if _, err := l.Toggle(t.Context(), d, j.hooks()); err != nil {
+						t.Fatalf("from call %d: %v", from, err)
+					}
+					if inOrder := p.mode == p.original && p.data; !inOrder && !p.noted() {
+						t.Errorf("from call %d: nothing is noted; writes: %q", from, p.did)
+					}
+					d.Modem = p.modem()
+					l.StepLimit = time.Minute
+					if out, err := l.Toggle(t.Context(), d, j.hooks()); err != nil || !out.Success {
+						t.Errorf("from call %d: %+v, %v", from, out, err)
+					}
+					p.inOrder(t)
+					if t.Failed() {
+						t.Fatalf("from call %d: %q", from, j.steps())
+					}
+				})
+			}
+		})
+	}
+}
 
 // Ensure a write that may have been taken though its answer was an error is
 // taken back, and that one which certainly wasn't is left alone.

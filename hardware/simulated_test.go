@@ -41,7 +41,7 @@ func newStickWith(t *testing.T, opt sim.Options, answer time.Duration) *stick {
 	t.Cleanup(cancel)
 	opt.Subnet = 16
 	if opt.Reattach == 0 {
-		opt.Reattach = 40 * time.Millisecond
+		opt.Reattach = 25 * time.Millisecond
 	}
 	s := &stick{ctx: ctx, modem: sim.New(opt)}
 	if err := s.modem.Start(ctx); err != nil {
@@ -61,7 +61,7 @@ func newStickWith(t *testing.T, opt sim.Options, answer time.Duration) *stick {
 	}
 	s.ladder = &hardware.Ladder{
 		Methods: []hardware.Method{hardware.MethodNetMode, hardware.MethodDataswitch}, StepLimit: 10 * time.Second,
-		Holds: []time.Duration{10 * time.Millisecond, 350 * time.Millisecond}, Poll: 10 * time.Millisecond,
+		Holds: []time.Duration{10 * time.Millisecond, 250 * time.Millisecond}, Poll: 10 * time.Millisecond,
 	}
 	return s
 }
@@ -132,7 +132,7 @@ func TestSimulated(t *testing.T) {
 			"net-mode 00, net-mode 03, " + off + ", " + off, []string{modeSame, dataSame, dataSame, "3" + notHere}},
 		{"sticky until data is off", "02", sim.Options{}, sim.Faults{StickyAddress: true}, "dataswitch 0", 0, "new",
 			"net-mode 00, net-mode 03, net-mode 02, " + off, []string{modeSame, dataNew}},
-		{"sticky unless data is off for long", "03", sim.Options{StickyBelow: 300 * time.Millisecond}, sim.Faults{StickyAddress: true}, "dataswitch 0", 0, "new",
+		{"sticky unless data is off for long", "03", sim.Options{StickyBelow: 200 * time.Millisecond}, sim.Faults{StickyAddress: true}, "dataswitch 0", 0, "new",
 			"net-mode 00, net-mode 03, " + off + ", " + off, []string{modeSame, dataSame, dataNew}},
 		{"a web page", "03", sim.Options{}, sim.Faults{HTML: true}, "", 2, "old", "", []string{modeNo, dataNo, dataNo, "3" + notHere}},
 	} {
@@ -177,13 +177,13 @@ func TestSimulated_noAddress(t *testing.T) {
 	t.Parallel()
 	s := newStick(t, sim.Options{NetMode: netMode("02")})
 	s.modem.SetFaults(sim.Faults{NoAddress: true})
-	s.ladder.StepLimit, s.ladder.Holds = 500*time.Millisecond, s.ladder.Holds[:1]
-	s.dongle.Prober.Timeout = 400 * time.Millisecond
+	s.ladder.StepLimit, s.ladder.Holds = 400*time.Millisecond, s.ladder.Holds[:1]
+	s.dongle.Prober.Timeout = 200 * time.Millisecond
 	out, err := s.ladder.Toggle(s.ctx, s.dongle, s.hooks())
 	if err != nil || out.Success || out.IP != nil || out.Signal != nil || out.Step != 4 {
 		t.Errorf("%+v, %v", out, err)
 	}
-	want := []string{"2 net_mode failed: no effect within 500ms", "2 dataswitch failed: no effect within 500ms", "3" + notHere, "4" + notHere}
+	want := []string{"2 net_mode failed: no effect within 400ms", "2 dataswitch failed: no effect within 400ms", "3" + notHere, "4" + notHere}
 	if diff := cmp.Diff(want, s.steps()); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -85,7 +86,7 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 	for range acceptTries {
 		res, err := acceptScript.Run(ctx, s.rdb, keys, args...).StringSlice()
 		if err != nil {
-			return s.afterLostReply(ctx, j, r.IdempotencyScope, err)
+			return s.afterLostReply(ctx, j, r, err)
 		}
 		switch res[0] {
 		case "accepted", "exists":
@@ -120,13 +121,15 @@ func (s *Store) join(ctx context.Context, id string, j *Job, r Request, fingerpr
 		idem = idemKey(r.IdempotencyScope)
 	}
 	res, err := joinScript.Run(ctx, s.rdb, []string{rec, h.audience(id), h.join(j.JoinKey), chat, idem},
-		id, j.ChatID, r.CallbackURL, h.member(id), s.indexKeep(), fingerprint, s.opt.IdempotencyWindow.Milliseconds()).StringSlice()
+		id, j.ChatID, r.CallbackURL, h.member(id), s.indexKeep(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), s.givesUp(ctx)).StringSlice()
 	if err != nil {
-		return Accepted{}, false, unavailable("joining job "+id, err)
+		return s.afterLostJoin(ctx, id, j, r.CallbackURL, err)
 	}
 	switch res[0] {
 	case "joined":
 		return Accepted{ID: id, State: State(res[1]), Joined: true}, true, nil
+	case "late":
+		return Accepted{}, false, fmt.Errorf("joining job %s: redis answered too late: %w", id, ErrUnavailable)
 	case "gone":
 		return Accepted{}, false, nil
 	case "replay":
@@ -137,14 +140,55 @@ func (s *Store) join(ctx context.Context, id string, j *Job, r Request, fingerpr
 	return Accepted{}, false, fmt.Errorf("joining job %s: unexpected answer %q", id, res[0])
 }
 
+// afterLostJoin finds out whether a request that meant to join job id did so
+// although that brought an error: then the job has it in its audience.
+func (s *Store) afterLostJoin(ctx context.Context, id string, j *Job, callbackURL string, cause error) (Accepted, bool, error) {
+	var answer redis.Error
+	if errors.As(cause, &answer) {
+		// Redis did answer, and said no.
+		return Accepted{}, false, unavailable("joining job "+id, cause)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lostReplyWait)
+	defer cancel()
+	var want []any
+	if j.ChatID != "" {
+		want = append(want, "c:"+j.ChatID)
+	}
+	if callbackURL != "" {
+		want = append(want, "u:"+callbackURL)
+	}
+	h := j.home()
+	var state *redis.StringCmd
+	var has *redis.BoolSliceCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		state = p.HGet(ctx, h.record(id), "state")
+		if len(want) > 0 {
+			has = p.SMIsMember(ctx, h.audience(id), want...)
+		}
+		return nil
+	})
+	if err != nil {
+		return Accepted{}, false, unavailable("joining job "+id, cause)
+	}
+	in := !State(state.Val()).Final()
+	if has != nil {
+		in = !slices.Contains(has.Val(), false)
+	}
+	if !in {
+		return Accepted{}, false, unavailable("joining job "+id, cause)
+	}
+	return Accepted{ID: id, State: State(state.Val()), Joined: true}, true, nil
+}
+
 // lostReplyWait bounds the look for a record whose acceptance was not
 // confirmed, beyond the request's own deadline.
 const lostReplyWait = 400 * time.Millisecond
 
 // afterLostReply finds out whether a job whose acceptance brought an error was
 // taken all the same: the record is the proof. Where that can't be read either,
-// the request is refused, and the job withdrawn once Redis is back.
-func (s *Store) afterLostReply(ctx context.Context, j *Job, idempotency string, cause error) (Accepted, error) {
+// the request is refused, and the job withdrawn once Redis is back; but not one
+// whose id its producer chose, who will bring it again.
+func (s *Store) afterLostReply(ctx context.Context, j *Job, r Request, cause error) (Accepted, error) {
 	var answer redis.Error
 	if errors.As(cause, &answer) {
 		// Redis did answer, and said no.
@@ -154,9 +198,9 @@ func (s *Store) afterLostReply(ctx context.Context, j *Job, idempotency string, 
 	defer cancel()
 	n, err := s.rdb.Exists(ctx, j.home().record(j.ID)).Result()
 	switch {
-	case err != nil:
-		s.withdrawLater(j, idempotency)
-	case n == 1:
+	case err != nil && r.ID == "":
+		s.withdrawLater(j, r.IdempotencyScope)
+	case err == nil && n == 1:
 		return Accepted{ID: j.ID, State: Queued}, nil
 	}
 	return Accepted{}, unavailable("accepting job "+j.ID, cause)

@@ -15,7 +15,6 @@ const (
 	bellPrefix  = Prefix + "bell:"
 	streamKey   = events.JobStream
 	owedKey     = Prefix + "owed"
-	hostsKey    = Prefix + "hosts"
 	queuesKey   = "asynq:queues"
 	owedBell    = bellPrefix + "owed"
 	pointerPref = Prefix + "where:"

@@ -207,9 +207,38 @@ func (s *Store) hung(asked time.Time) error {
 // lostOnce is why a job that must not be done twice has failed.
 const lostOnce = "its worker went away; it may have been done, so it is not done again"
 
+// unblock takes the head off a waiting job's order list if that one has ended or
+// is gone: nobody else would.
+func (s *Store) unblock(ctx context.Context, j *Job) error {
+	list := j.home().order(j.OrderKey)
+	head, err := s.rdb.LIndex(ctx, list, 0).Result()
+	if errors.Is(err, redis.Nil) || head == j.ID {
+		return nil
+	}
+	if err != nil {
+		return unavailable("looking at the order of job "+j.ID, err)
+	}
+	first, err := s.getAt(ctx, j.home(), head)
+	if err == nil && !first.State.Final() {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	if err := s.rdb.LRem(ctx, list, 1, head).Err(); err != nil {
+		return unavailable("unblocking job "+j.ID, err)
+	}
+	return nil
+}
+
 // rescue runs rescue.lua on one job.
 func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept) error {
 	h := j.home()
+	if j.Waiting {
+		if err := s.unblock(ctx, j); err != nil {
+			return err
+		}
+	}
 	this, err := s.tasks.make(j, j.Attempt, time.Time{})
 	if err != nil {
 		return err
@@ -236,6 +265,10 @@ func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept)
 	switch {
 	case res == "rescued":
 		n.Rescued++
+	case res == "withdrawn":
+		if err := s.finish(ctx, j, "", withdrawnEnd); err != nil && !isLost(err) {
+			return err
+		}
 	case lost:
 		why := fmt.Sprintf("its worker went away %d times", j.Crashes+1)
 		if j.Once {

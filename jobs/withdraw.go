@@ -51,5 +51,8 @@ func (s *Store) withdraw(ctx context.Context, j *Job, idempotency string) error 
 	if res != "ok" {
 		return nil
 	}
-	return s.finish(ctx, j, "", End{State: Cancelled, Error: "withdrawn: its request was refused, as Redis was out of reach"})
+	return s.finish(ctx, j, "", withdrawnEnd)
 }
+
+// withdrawnEnd is how a withdrawn job ends.
+var withdrawnEnd = End{State: Cancelled, Error: "withdrawn: its request was refused, as Redis was out of reach"}

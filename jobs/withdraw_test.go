@@ -61,6 +61,13 @@ func TestReliedUponJobIsNotWithdrawn(t *testing.T) {
 				t.Fatalf("joining: %+v, %v", a, err)
 			}
 		},
+		"promised again, under its Idempotency-Key": func(t *testing.T, b *bundle, r jobs.Request) {
+			id := r.ID
+			r.ID = ""
+			if a, err := b.store.Accept(b.ctx, r); err != nil || !a.Replayed || a.ID != id {
+				t.Fatalf("the same request again: %+v, %v", a, err)
+			}
+		},
 		"running": func(t *testing.T, b *bundle, r jobs.Request) { b.claim(t, r.ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,15 +95,17 @@ func (b *bundle) refused(t *testing.T) (jobs.Request, refusal) {
 	t.Helper()
 	b.warm(t)
 	r := toggle(16)
-	r.ID, r.IdempotencyScope, r.Fingerprint = jobs.NewID(time.Now()), "k", []byte("a")
+	r.IdempotencyScope, r.Fingerprint = "k", []byte("a")
 	l, store := b.over(t, 0)
 	l.dead.Store(true)
 	l.cut(1, replyLost)
 	if _, err := store.Accept(b.ctx, r); !errors.Is(err, jobs.ErrUnavailable) {
 		t.Fatalf("accepting on a line that is cut: %v", err)
 	}
-	if j := b.get(t, r.ID); j.State != jobs.Queued {
-		t.Fatalf("record is %+v", j)
+	id, err := b.rdb.Get(b.ctx, "sw:v1:h:h1:join:"+r.JoinKey).Result()
+	must(t, err)
+	if r.ID = id; b.get(t, id).State != jobs.Queued {
+		t.Fatalf("record is %+v", b.get(t, id))
 	}
 	return r, refusal{l, store}
 }
@@ -117,4 +126,56 @@ func (b *bundle) awaitState(t *testing.T, id string, want jobs.State) *jobs.Job 
 			t.Fatalf("record is %+v, want %s", j, want)
 		}
 	}
+}
+
+// A job whose producer chose its id is not withdrawn: it will be brought again,
+// and then is there.
+func TestProducersOwnJobIsNotWithdrawn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.warm(t)
+	r := ordered("", 0)
+	r.ID = jobs.DerivedID(time.Now(), "a fact")
+	l, store := b.over(t, 0)
+	l.dead.Store(true)
+	l.cut(1, replyLost)
+	if _, err := store.Accept(b.ctx, r); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Fatalf("accepting on a line that is cut: %v", err)
+	}
+	l.dead.Store(false)
+	must(t, store.AwaitWithdrawals(b.ctx))
+	if a, err := store.Accept(b.ctx, r); err != nil || a.ID != r.ID {
+		t.Fatalf("brought again: %+v, %v", a, err)
+	}
+	if j := b.get(t, r.ID); j.State != jobs.Queued {
+		t.Errorf("record is %+v", j)
+	}
+}
+
+// A withdrawn job whose end was not recorded, since its process died, is ended by
+// the sweep; and run again on demand.
+func TestSweepEndsWithdrawnJobs(t *testing.T) {
+	t.Parallel()
+	b := setup(t, swiftly)
+	id := b.accept(t, toggle(16))
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "withdrawn", "1").Err())
+	b.sweep(t)
+	if j := b.get(t, id); j.State != jobs.Cancelled {
+		t.Fatalf("record is %+v", j)
+	}
+	must(t, b.store.Reopen(b.ctx, id))
+	must(t, b.claim(t, id).Finish(b.ctx, jobs.End{State: jobs.Completed}))
+}
+
+// A job whose predecessor in the order is gone, or over, is not blocked by it.
+func TestSweepUnblocksOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t, swiftly)
+	first, second := b.accept(t, ordered("k", 0)), b.accept(t, ordered("k", 1))
+	must(t, b.rdb.Del(b.ctx, "sw:v1:job:"+first).Err())
+	b.sweep(t)
+	if j := b.get(t, second); j.Waiting {
+		t.Errorf("record is %+v", j)
+	}
+	b.claim(t, second)
 }

@@ -32,7 +32,7 @@ func (c *Callbacks) Handle(ctx context.Context, r *Run) Outcome {
 	}
 	leave, ok := c.Deliverer.Enter(p)
 	if !ok {
-		return Postpone(c.Deliverer.BusyPause)
+		return Postpone(c.Deliverer.WaitPause(p))
 	}
 	defer leave()
 	switch err := r.Check(ctx); {

@@ -419,6 +419,21 @@ func TestCallback_cancel(t *testing.T) {
 			t.Errorf("%d received: %+v", len(p.main.Received()), j)
 		}
 	})
+	// Ensure a cancellation that nobody heard is found before the next try, and
+	// what is known of the tries before stays.
+	t.Run("unheard", func(t *testing.T) {
+		t.Parallel()
+		p := setupPost(t)
+		p.main.Behave(receiver.Behaviour{Status: 500})
+		id := p.send(t, result, "", 3)
+		p.eventually(t, "the try is recorded", func() bool { return p.get(t, id).State == jobs.Retrying })
+		must(t, p.rdb.HSet(p.ctx, "sw:v1:job:"+id, "cancel", "1").Err())
+		p.now(t, id, 2)
+		j := p.ended(t, id)
+		if _, attempts := record(t, j); j.State != jobs.Cancelled || len(attempts) != 1 || len(p.main.Received()) != 1 {
+			t.Errorf("%d received: %+v", len(p.main.Received()), j)
+		}
+	})
 	for _, tt := range []struct {
 		name   string
 		status int

@@ -15,13 +15,13 @@ import (
 //	fetch    asynq:{q}:pending, asynq:{q}:paused, …
 //	forward  asynq:{q}:scheduled or :retry, asynq:{q}:pending
 //
-// A forward that moved tasks rings too, since asynq itself put them there.
+// See fetch.go and forward.go for what it does with them.
 type doorbell struct {
 	hold time.Duration // the longest an idle fetch is held
 	stop chan struct{} // closed: no more fetches
 
-	// client is what the hook is on, for fetching several tasks at once; nil:
-	// they are fetched one by one.
+	// client is what the hook is on, for commands of the doorbell's own; nil: it
+	// makes none, and so fetches task by task.
 	client redis.UniversalClient
 
 	mu     sync.Mutex
@@ -33,11 +33,15 @@ type bell struct {
 	ring chan struct{} // capacity 1: rung while nobody waited
 
 	// Guarded by doorbell.mu.
-	wait    time.Duration // before the next fetch; 0 at once
-	fetched []any         // tasks that are here already, in order
-	width   int           // tasks to ask for at once, at the most
-	slots   int           // handlers of the queue; 0: one task at a time
-	taken   int           // handlers that have a task, or are about to
+	wait     time.Duration // before the next fetch; 0 at once
+	fetching bool          // one is under way
+	fetched  []any         // tasks that are here already, in order
+	width    int           // tasks to ask for at once, at the most
+	slots    int           // handlers of the queue; 0: one task at a time
+	taken    int           // handlers that have a task, or are about to
+
+	looked time.Time // last time
+	empty  bool      // there was nothing then, pending or delayed
 }
 
 // fetchErrorPause is what a failed fetch waits: asynq itself would try again
@@ -110,14 +114,8 @@ func (d *doorbell) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		switch {
 		case ok && strings.HasSuffix(first, ":pending") && strings.HasSuffix(second, ":paused"):
 			return d.fetch(ctx, cmd, next, first)
-		case ok && strings.HasSuffix(second, ":pending") && (strings.HasSuffix(first, ":scheduled") || strings.HasSuffix(first, ":retry")):
-			err := next(ctx, cmd)
-			if c, isCmd := cmd.(*redis.Cmd); isCmd && err == nil {
-				if n, numErr := c.Int(); numErr == nil && n > 0 {
-					d.bell(second).wake()
-				}
-			}
-			return err
+		case ok && isForward(first, second):
+			return d.forward(ctx, cmd, next, second)
 		}
 		return next(ctx, cmd)
 	}

@@ -33,22 +33,50 @@ func (d *doorbell) fetch(ctx context.Context, cmd redis.Cmder, next redis.Proces
 		select {
 		case <-b.ring:
 		case <-t.C:
+			if d.nonePending(ctx, pending) {
+				d.note(b, redis.Nil)
+				cmd.SetErr(redis.Nil)
+				return redis.Nil
+			}
 		case <-d.stop:
 		}
 		t.Stop()
 	}
-	select {
-	case <-d.stop:
+	n := d.begin(b)
+	defer d.end(b)
+	switch {
+	case n == 0:
 		cmd.SetErr(redis.Nil)
 		return redis.Nil
-	default:
-	}
-	if n := d.wanted(b); n > 1 {
+	case n > 1:
 		return d.fetchMany(ctx, cmd, b, n)
 	}
 	err := next(ctx, cmd)
 	d.note(b, err)
 	return err
+}
+
+// begin says that something is going to be fetched, and returns how many tasks
+// to ask for: none once the doorbell has stopped.
+func (d *doorbell) begin(b *bell) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b.fetching = true
+	select {
+	case <-d.stop:
+		return 0
+	default:
+	}
+	if d.client == nil {
+		return 1
+	}
+	return max(1, min(b.width, b.slots-b.taken))
+}
+
+func (d *doorbell) end(b *bell) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b.fetching = false
 }
 
 // note draws the conclusions from the answer to a fetch.
@@ -64,7 +92,7 @@ func (d *doorbell) note(b *bell, err error) {
 	case errors.Is(err, redis.Nil):
 		b.wait, b.width = d.hold, 1
 	default:
-		b.wait, b.width = fetchErrorPause, 1
+		b.wait, b.width, b.empty = fetchErrorPause, 1, false
 	}
 }
 
@@ -75,16 +103,6 @@ func (b *bell) more() {
 		b.width = min(2*b.width, maxFetch)
 	}
 	b.wait = 0
-}
-
-// wanted is how many tasks to ask for.
-func (d *doorbell) wanted(b *bell) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.client == nil {
-		return 1
-	}
-	return min(b.width, b.slots-b.taken)
 }
 
 // fetchMany asks for n tasks, answers with the first and keeps the others.
@@ -152,9 +170,9 @@ func (d *doorbell) Ended(queue string) {
 	b.taken--
 }
 
-// Drain waits until asynq has taken what was fetched for it, which it sends
-// back as long as the worker stops. Left here it would count as running until
-// its lease ends.
+// Drain waits until asynq has taken what was fetched for it. While the worker
+// stops it sends all of that back; left here it would count as running until its
+// lease ends.
 func (d *doorbell) Drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
@@ -173,7 +191,7 @@ func (d *doorbell) left() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, b := range d.queues {
-		if len(b.fetched) > 0 {
+		if b.fetching || len(b.fetched) > 0 {
 			return true
 		}
 	}

@@ -105,9 +105,9 @@ func TestOutcomes(t *testing.T) {
 		{name: "a panic", tries: 3, handle: func(context.Context, *worker.Run) worker.Outcome {
 			panic("a secret")
 		}, want: jobs.Failed, runs: 1, error: "internal error: the handler panicked"},
-		{name: "a mistake that panics", tries: 3, handle: func(context.Context, *worker.Run) worker.Outcome {
-			var none []int
-			return worker.Done(none[len(none)])
+		{name: "a mistake that panics", tries: 3, handle: func(_ context.Context, r *worker.Run) worker.Outcome {
+			one := []int{1}
+			return worker.Done(one[r.Attempt])
 		}, want: jobs.Failed, runs: 1, error: "internal error: the handler panicked"},
 		{name: "a result that is no JSON", tries: 3, handle: func(context.Context, *worker.Run) worker.Outcome {
 			return worker.Done(func() {})

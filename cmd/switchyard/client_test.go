@@ -110,7 +110,7 @@ func TestCommandsAgainstADemo(t *testing.T) {
 func TestJobsAreCancelledAndRunAgain(t *testing.T) {
 	t.Parallel()
 	// Nobody is there for the toggles, but for what is told of their ends.
-	_, server := startServer(t, serving(startRedis(t).Addr()), "api,worker")
+	_, server := startServer(t, serving(startRedis(t).Addr()), "--role", "api,worker")
 	p := run(t, options{}, "toggle", "11", "--wait", "0.01", "--server", server)
 	p.exits(t, 1)
 	id := strings.TrimSuffix(p.stderr.after(t, "jobs get "), "'")
@@ -132,7 +132,7 @@ func TestJobsAreCancelledAndRunAgain(t *testing.T) {
 // Ensure a toggle that brought no address prints the result and exits 1.
 func TestToggleWithoutSuccess(t *testing.T) {
 	t.Parallel()
-	_, server := startServer(t, serving(startRedis(t).Addr(), "SWITCHYARD_TOGGLE_MAX_WAIT=1ms", "SWITCHYARD_SCHEDULER_SWEEP_INTERVAL=10ms"), "api,scheduler")
+	_, server := startServer(t, serving(startRedis(t).Addr(), "SWITCHYARD_TOGGLE_MAX_WAIT=1ms", "SWITCHYARD_SCHEDULER_SWEEP_INTERVAL=10ms"), "--role", "api,scheduler")
 	p := run(t, options{}, "toggle", "11", "--server", server)
 	p.exits(t, 1)
 	says(t, p.stdout, `"success": false`, `"ip": null`, `"port": 10011`)

@@ -44,12 +44,23 @@ func serving(redisAddr string, more ...string) options {
 	}, more...)}
 }
 
-// startServer runs serve and returns the base URL of its API.
-func startServer(t *testing.T, opt options, roles string) (p *program, server string) {
+// startServer runs serve, logging JSON, and returns the base URL of its API
+// once it is ready.
+func startServer(t *testing.T, opt options, args ...string) (p *program, server string) {
 	t.Helper()
-	p = launch(t, opt, "serve", "--role", roles)
+	p = launch(t, opt, append([]string{"serve"}, args...)...)
 	p.stderr.await(t, `"msg":"listening"`)
-	return p, "http://" + strings.TrimSuffix(p.stderr.after(t, `"msg":"listening","role":"api","addr":"`), `"}`)
+	server = "http://" + strings.TrimSuffix(p.stderr.after(t, `"msg":"listening","role":"api","addr":"`), `"}`)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for ask(t, server+"/readyz") != http.StatusOK {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			t.Fatal("it ended before it was ready")
+		}
+	}
+	return p, server
 }
 
 // free is an address that nobody listens on.
@@ -72,10 +83,7 @@ func TestServe(t *testing.T) {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			srv := startRedis(t)
-			p, server := startServer(t, serving(srv.Addr(), "SWITCHYARD_LOG_LEVEL=debug"), "api,worker,scheduler")
-			if status := ask(t, server+"/readyz"); status != http.StatusOK {
-				t.Errorf("/readyz: status %d", status)
-			}
+			p, server := startServer(t, serving(srv.Addr(), "SWITCHYARD_LOG_LEVEL=debug"), "--role", "api,worker,scheduler")
 			srv.Kill()
 			if status := ask(t, server+"/api/v1/jobs"); status != http.StatusServiceUnavailable {
 				t.Errorf("jobs without Redis: status %d", status)
@@ -122,7 +130,7 @@ func TestServeThatCannotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { taken.Close() })
 	forgetful, err := redisserver.Start(t.Context(), redisserver.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +146,7 @@ func TestServeThatCannotStart(t *testing.T) {
 		{"wrong password", serving(srv.Addr(), "SWITCHYARD_REDIS_USERNAME=nobody", "SWITCHYARD_REDIS_PASSWORD=hunter2"), "redis.password"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			p := run(t, tt.opt, "serve")
 			p.exits(t, 1)
 			says(t, p.stderr, "\nswitchyard: ", tt.want)
@@ -155,8 +164,7 @@ func TestServeByFile(t *testing.T) {
 	srv := startRedis(t)
 	dir := t.TempDir()
 	path := file(t, "switchyard.yaml", "log: {format: json}\nhttp: {listen: ['127.0.0.1:0']}\nredis: {addr: '"+srv.Addr()+"'}\nhost: {state_dir: '"+filepath.Join(dir, "state")+"'}\n")
-	p := launch(t, options{}, "serve", "-c", path, "--role", "api", "--role", "scheduler")
-	p.stderr.await(t, `"msg":"listening"`)
+	p, _ := startServer(t, options{}, "-c", path, "--role", "api", "--role", "scheduler")
 	p.signal(t, syscall.SIGTERM)
 	p.exits(t, 0)
 }

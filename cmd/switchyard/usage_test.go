@@ -129,12 +129,12 @@ func TestConfigCheck(t *testing.T) {
 // reads it.
 func TestConfigCheckTellsEveryFault(t *testing.T) {
 	t.Parallel()
-	bad := file(t, "bad.yaml", "timezone: Mars/Olympus\nhttp:\n  listen:\n    - 0.0.0.0:8080\nredis:\n  adress: 127.0.0.1:6379\n")
+	bad := file(t, "bad.yaml", "timezone: Mars/Olympus\nhttp:\n  listen:\n    - 0.0.0.0:8080\nredis:\n  adr: 127.0.0.1:6379\n")
 	for _, args := range [][]string{{"config", "check"}, {"serve"}, {"toggle", "11"}, {"status"}, {"jobs", "list"}} {
 		p := run(t, options{env: []string{"SWITCHYARD_LOG_LEVEL=loud"}}, append(args, "-c", bad)...)
 		p.exits(t, 2)
 		says(t, p.stderr, "switchyard: the configuration can't be used:\n",
-			"  "+bad+":1: timezone: unknown time zone", "  "+bad+":4: http.listen[0]: ", "  "+bad+":6: redis.adress: ", "  SWITCHYARD_LOG_LEVEL: log.level: ")
+			"  "+bad+":1: timezone: unknown time zone", "  "+bad+":4: http.listen[0]: ", "  "+bad+":6: redis.adr: ", "  SWITCHYARD_LOG_LEVEL: log.level: ")
 		if n := strings.Count(p.stderr.String(), "\n"); n != 5 {
 			t.Errorf("%d lines on standard error, want 5:\n%s", n, p.stderr)
 		}

@@ -41,13 +41,14 @@ const (
 // Hook is a redis.Hook that forms convoys of EVALSHA and GET calls. Everything
 // else passes.
 type Hook struct {
-	client redis.UniversalClient
-	joins  func(redis.Cmder) bool
+	client   redis.UniversalClient
+	joins    func(redis.Cmder) bool
+	patience time.Duration
 
-	mu       sync.Mutex
-	away     int         // lanes in use
-	waiting  []*call     // in order of arrival
-	patience *time.Timer // runs while somebody waits
+	mu      sync.Mutex
+	away    int         // lanes in use
+	waiting []*call     // in order of arrival
+	alarm   *time.Timer // runs while somebody waits
 }
 
 // call is a command that waits, or travels.
@@ -63,7 +64,7 @@ var _ redis.Hook = (*Hook)(nil)
 // New returns a hook for the client, to be added to it. joins tells which of
 // these calls may wait for others; nil: all.
 func New(client redis.UniversalClient, joins func(redis.Cmder) bool) *Hook {
-	return &Hook{client: client, joins: joins}
+	return &Hook{client: client, joins: joins, patience: Patience}
 }
 
 // DialHook implements redis.Hook.
@@ -144,18 +145,18 @@ func (h *Hook) enter(cmd redis.Cmder) *call {
 	}
 	w := &call{cmd: copyOf(cmd), since: time.Now(), done: make(chan struct{})}
 	if h.waiting = append(h.waiting, w); len(h.waiting) == 1 {
-		h.arm(Patience)
+		h.arm(h.patience)
 	}
 	return w
 }
 
 // arm has impatient called after d. Called with mu held.
 func (h *Hook) arm(d time.Duration) {
-	if h.patience == nil {
-		h.patience = time.AfterFunc(d, h.impatient)
+	if h.alarm == nil {
+		h.alarm = time.AfterFunc(d, h.impatient)
 		return
 	}
-	h.patience.Reset(d)
+	h.alarm.Reset(d)
 }
 
 // impatient gives those who wait a lane more if they have waited for too long.
@@ -165,7 +166,7 @@ func (h *Hook) impatient() {
 	if len(h.waiting) == 0 {
 		return
 	}
-	if left := Patience - time.Since(h.waiting[0].since); left > 0 {
+	if left := h.patience - time.Since(h.waiting[0].since); left > 0 {
 		h.arm(left)
 		return
 	}
@@ -205,7 +206,7 @@ func (h *Hook) take() []*call {
 	n := min(len(h.waiting), longest)
 	convoy := slices.Clone(h.waiting[:n])
 	if h.waiting = slices.Delete(h.waiting, 0, n); len(h.waiting) > 0 {
-		h.arm(Patience)
+		h.arm(h.patience)
 	}
 	return convoy
 }

@@ -14,16 +14,14 @@
 -- RETURNS  {'accepted'} | {'late'}: it had given up | {'exists'} | {'replay', id, joined} | {'conflict'} |
 --          {'join', id}: that job is unfinished, call join
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
-if ARGV[19] ~= '' then
-  -- A Redis that hung reads on where it stopped: what was refused meanwhile
-  -- must not be taken now. So this asks Redis' own clock.
-  local t = redis.call('TIME')
-  if tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000) > tonumber(ARGV[19]) then return {'late'} end
-end
+if late(ARGV[19]) then return {'late'} end
 if ARGV[3] ~= '' then
   local f = redis.call('HMGET', KEYS[3], 'fingerprint', 'job', 'joined')
   if f[1] then
-    if f[1] == ARGV[3] then return {'replay', f[2], f[3]} end
+    if f[1] == ARGV[3] then
+      redis.call('HSET', KEYS[3], 'replayed', '1')
+      return {'replay', f[2], f[3]}
+    end
     return {'conflict'}
   end
 end

@@ -4,12 +4,17 @@
 -- ARGV   1 id of that job  2 chat or ''  3 callback URL or ''  4 index member
 --        5 seconds an index by chat outlives its last job
 --        6 idempotency fingerprint or ''  7 its window ms
--- RETURNS  {'joined', state} | {'gone'}: it ended meanwhile, accept again |
---          {'replay', id, joined} | {'conflict'}
+--        8 ms after which the caller has given up, or ''
+-- RETURNS  {'joined', state} | {'late'}: it had given up | {'gone'}: it ended
+--          meanwhile, accept again | {'replay', id, joined} | {'conflict'}
+if late(ARGV[8]) then return {'late'} end
 if ARGV[6] ~= '' then
   local f = redis.call('HMGET', KEYS[5], 'fingerprint', 'job', 'joined')
   if f[1] then
-    if f[1] == ARGV[6] then return {'replay', f[2], f[3]} end
+    if f[1] == ARGV[6] then
+      redis.call('HSET', KEYS[5], 'replayed', '1')
+      return {'replay', f[2], f[3]}
+    end
     return {'conflict'}
   end
 end

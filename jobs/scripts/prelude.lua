@@ -4,6 +4,15 @@ local function final(state)
   return state == 'completed' or state == 'failed' or state == 'cancelled'
 end
 
+-- late tells whether the caller has given up, at that many ms; '' never does. A
+-- Redis that hung reads on where it stopped, and what was refused meanwhile
+-- must not be taken now. So this asks Redis' own clock.
+local function late(at)
+  if at == '' then return false end
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000) > tonumber(at)
+end
+
 -- What a job_event tells of its record.
 local told = {'id', 'type', 'state', 'attempt', 'chat_id', 'host', 'subnet', 'progress', 'error', 'result'}
 

@@ -19,7 +19,7 @@ if ARGV[4] == '1' then
   if other and other ~= ARGV[1] then return 'busy:' .. other end
   redis.call('SET', KEYS[4], ARGV[1])
 end
-redis.call('HDEL', KEYS[1], 'owner', 'last_owner', 'result', 'completed', 'started', 'cancel', 'progress', 'tries', 'crashes', 'told')
+redis.call('HDEL', KEYS[1], 'owner', 'last_owner', 'result', 'completed', 'started', 'cancel', 'progress', 'tries', 'crashes', 'told', 'withdrawn', 'joined')
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HINCRBY', KEYS[1], 'run', 1)
 redis.call('HSET', KEYS[1], 'state', 'queued', 'error', '', 'reopened', ARGV[3])

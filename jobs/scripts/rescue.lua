@@ -7,14 +7,15 @@
 --        is known to be gone  5 how many crashes end it  6 id of the current
 --        asynq task  7 '1' if it is ordered  8 stream max  9..14 task of the
 --        next attempt  15..20 task of this attempt
--- RETURNS  'fine' | 'rescued' | 'gone' | 'changed' |
+-- RETURNS  'fine' | 'rescued' | 'gone' | 'changed' | 'withdrawn': finish it |
 --          'lost:<owner>': it has had its chances, finish it
-local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'waiting', 'crashes', 'once')
+local r = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'owner', 'waiting', 'crashes', 'once', 'withdrawn')
 if not r[1] or final(r[1]) then
   redis.call('ZREM', KEYS[9], ARGV[1])
   return 'gone'
 end
 if r[2] ~= ARGV[2] then return 'changed' end
+if r[7] then return 'withdrawn' end
 if r[4] == '1' then
   local head = redis.call('LINDEX', KEYS[10], 0)
   if head and head ~= ARGV[1] then return 'fine' end
@@ -30,9 +31,12 @@ else
   local s = redis.call('HGET', KEYS[7], 'state')
   if s == 'pending' or s == 'scheduled' or s == 'retry' then return 'fine' end
   if s == 'active' and ARGV[4] ~= '1' then
-    -- Fetched, not claimed: its asynq server holds a lease while it lives.
+    -- Fetched, not claimed: its asynq server holds a lease of 30 s and extends
+    -- it every 5 s while it lives. One that ran down by 10 s is nobody's: the
+    -- server died, or never heard that it had fetched. Should it claim yet, it
+    -- finds the attempt gone.
     local lease = redis.call('ZSCORE', KEYS[8], ARGV[6])
-    if lease and tonumber(lease) * 1000 > tonumber(ARGV[3]) then return 'fine' end
+    if lease and tonumber(lease) * 1000 > tonumber(ARGV[3]) + 20000 then return 'fine' end
   end
 end
 if (r[6] == '1' and r[3]) or tonumber(r[5] or '0') + 1 >= tonumber(ARGV[5]) then

@@ -8,6 +8,12 @@
 local r = redis.call('HMGET', KEYS[1], 'state', 'owner', 'joined', 'attempt')
 if not r[1] or final(r[1]) then return 'gone' end
 if r[2] or r[3] or r[4] ~= '1' then return 'kept' end
+if KEYS[2] ~= KEYS[1] then
+  local f = redis.call('HMGET', KEYS[2], 'job', 'replayed')
+  if f[1] == ARGV[1] then
+    if f[2] then return 'kept' end
+    redis.call('DEL', KEYS[2])
+  end
+end
 redis.call('HSET', KEYS[1], 'withdrawn', '1')
-if KEYS[2] ~= KEYS[1] and redis.call('HGET', KEYS[2], 'job') == ARGV[1] then redis.call('DEL', KEYS[2]) end
 return 'ok'

@@ -69,10 +69,8 @@ func TestReceiver(t *testing.T) {
 		t.Errorf("before anything: %s", list)
 	}
 	odd := start[:len(start)-1] + " , \"x\":\"\\u00e9é\"}"
-	for path, body := range map[string]string{"/toggle/start": odd} {
-		if status, answer := send(ctx, t, http.MethodPost, r.URL()+path, body); status != http.StatusOK || answer != `{"status":"received"}` {
-			t.Errorf("%s: %d %s", path, status, answer)
-		}
+	if status, answer := send(ctx, t, http.MethodPost, r.URL()+"/toggle/start", odd); status != http.StatusOK || answer != `{"status":"received"}` {
+		t.Errorf("it answered %d %s", status, answer)
 	}
 	send(ctx, t, http.MethodPost, r.URL()+"/toggle/result?x=1", success)
 	got := r.Received()
@@ -121,6 +119,34 @@ func TestReceiver_Behave(t *testing.T) {
 	}
 	if n := len(r.Received()); n != 4 {
 		t.Errorf("%d received, want 4 still", n)
+	}
+}
+
+// Ensure a behaviour can be limited to one path, and that a late answer comes at
+// once when the behaviour is changed.
+func TestReceiver_Behave_late(t *testing.T) {
+	t.Parallel()
+	ctx, r := within(t), started(t)
+	r.Behave(receiver.Behaviour{Path: "/start", Status: http.StatusTeapot, After: time.Hour})
+	if status, _ := send(ctx, t, http.MethodPost, r.URL()+"/hook", "{}"); status != http.StatusOK {
+		t.Errorf("another path: %d", status)
+	}
+	done := make(chan int, 1)
+	go func() {
+		status, _ := send(ctx, t, http.MethodPost, r.URL()+"/a/start", "{}")
+		done <- status
+	}()
+	if err := r.WaitFor(ctx, func(all []receiver.Received) bool { return len(all) == 2 }); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case status := <-done:
+		t.Fatalf("it answered early, with %d", status)
+	default:
+	}
+	r.Behave(receiver.Behaviour{})
+	if status := <-done; status != http.StatusTeapot {
+		t.Errorf("it answered with %d", status)
 	}
 }
 

@@ -1,0 +1,77 @@
+package hardware_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"switchyard/configs"
+	"switchyard/hardware"
+	simhilink "switchyard/sim/hilink"
+	"switchyard/tasks"
+)
+
+// What a killed toggle left changed on a modem is put back: by the next process
+// of the host at its start, and by the next toggle, which then doesn't take it
+// for what was set before.
+func TestWhatAKilledToggleLeftIsPutBack(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]func(*testing.T, context.Context, *hardware.Host){
+		"by the next process": func(t *testing.T, ctx context.Context, h *hardware.Host) {
+			if err := h.PutBack(ctx); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"by the next toggle": func(t *testing.T, ctx context.Context, h *hardware.Host) {
+			d, err := h.Dongle(11)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := h.Ladder.Toggle(ctx, d, hardware.Hooks{
+				Check:    func(context.Context) error { return nil },
+				Progress: func(context.Context, tasks.ToggleProgress) {},
+			})
+			if err != nil || !out.Success {
+				t.Fatalf("toggle: %+v, %v", out, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			m := simhilink.New(simhilink.Options{Subnet: 11, Reattach: 20 * time.Millisecond})
+			if err := m.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(m.Close)
+			c := configs.Default()
+			c.Host.Name, c.Host.ServerIP, c.Host.EchoURLs, c.Host.StateDir = "h1", "198.51.100.7", []string{"http://ip.example.com/"}, t.TempDir()
+			c.Host.Dongles = []configs.Dongle{{Subnet: 11, Modem: m.URL(), Gateway: m.Gateway()}}
+			h, err := hardware.NewHost(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(h.Close)
+			// The modem is as captured, in mode 00 with these bands; before the
+			// toggle that was killed it was in mode 03, and had its data on.
+			file := filepath.Join(c.Host.StateDir, "dongle-11.unfinished")
+			left := `{"net_mode":{"Mode":"03","NetworkBand":"2000004400000","LTEBand":"80800D5"},"data_off":true}`
+			if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			next(t, ctx, h)
+			if got := m.Mode(); got.Mode != "03" || got.LTEBand != "80800D5" {
+				t.Errorf("net mode is %+v, want 03 with its bands", got)
+			}
+			if !m.DataSwitch() {
+				t.Error("mobile data is off")
+			}
+			if _, err := os.Stat(file); !os.IsNotExist(err) {
+				t.Errorf("what was put back is still noted: %v", err)
+			}
+		})
+	}
+}
