@@ -71,6 +71,7 @@ func TestRedisIsDead(t *testing.T) {
 	b.unavailable(t)
 	b.get(t, "/health").wants(t, 200, `{"status":"ok"}`)
 	b.toggle(t, `{"port":5}`).wantsProblem(t, 400, "invalid_port", "port")
+	b.get(t, "/api/v1/jobs/x").wantsProblem(t, 404, "unknown_job", "")
 
 	must(t, b.srv.Restart(b.ctx))
 	b.untouched(t, before)

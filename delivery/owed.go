@@ -73,11 +73,16 @@ func (s *Settler) settle(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	for _, d := range debts {
-		if err := s.follow(ctx, d); err != nil {
-			return false, fmt.Errorf("job %s: %w", d.JobID, err)
+		err := s.follow(ctx, d)
+		if err == nil {
+			err = s.Store.Settle(ctx, d)
 		}
-		if err := s.Store.Settle(ctx, d); err != nil {
-			return false, err
+		switch {
+		case errors.Is(err, jobs.ErrUnavailable):
+			return false, fmt.Errorf("job %s: %w", d.JobID, err)
+		case err != nil:
+			// It stays owed, and holds up none of the others.
+			s.Log.Error("can't settle what a job owes", "job", d.JobID, "phase", d.Phase, "err", err)
 		}
 	}
 	return len(debts) == settleBatch, nil

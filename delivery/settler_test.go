@@ -435,3 +435,35 @@ func TestSettler_many(t *testing.T) {
 	b.settle(t, 2)
 	b.wantDeliveries(t)
 }
+
+// A debt that can't be settled, since its job's record can't be read, holds up
+// none of the others.
+func TestSettlerPassesOverWhatItCantSettle(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broken, whole := b.toggle(t, 16), b.toggle(t, 17)
+	for _, id := range []string{broken, whole} {
+		must(t, b.begin(t, id).Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "x"}))
+	}
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:seoul-1:job:"+broken, "attempt", "many").Err())
+	ctx, cancel := context.WithCancel(b.ctx)
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer cancel()
+	s := &delivery.Settler{Store: b.store, Client: b.rdb, Log: slog.New(slog.DiscardHandler)}
+	done.Go(func() { s.Run(ctx) })
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left, err := b.store.Debts(b.ctx, 10)
+		must(t, err)
+		if !slices.ContainsFunc(left, func(d jobs.Debt) bool { return d.JobID == whole }) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-b.ctx.Done():
+			t.Fatalf("still owed: %v", left)
+		}
+	}
+}

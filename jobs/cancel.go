@@ -40,6 +40,9 @@ func (s *Store) Cancel(ctx context.Context, id string) (State, error) {
 			continue
 		}
 		u := tasks.Cancelled(j.Type, j.Payload)
+		if u.Result == nil {
+			u.Result = j.Result // what its tries have come to so far
+		}
 		err = s.finish(ctx, j, "", End{State: Cancelled, Result: u.Result, Error: u.Error})
 		if err == nil {
 			return Cancelled, nil

@@ -342,3 +342,17 @@ func TestPatience(t *testing.T) {
 		t.Errorf("record is %+v", j)
 	}
 }
+
+// Cancelling a job between two tries keeps what they have come to.
+func TestCancelKeepsTheRecordOfTries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, ordered("", 0))
+	must(t, b.claim(t, id).Again(b.ctx, time.Hour, errors.New("503"), []byte(`{"attempts":[1]}`)))
+	if st, err := b.store.Cancel(b.ctx, id); err != nil || st != jobs.Cancelled {
+		t.Fatalf("cancelling: %v, %v", st, err)
+	}
+	if j := b.get(t, id); string(j.Result) != `{"attempts":[1]}` {
+		t.Errorf("record is %+v", j)
+	}
+}
