@@ -92,6 +92,9 @@ func (d *Deliverer) WaitPause(p tasks.CallbackPayload) time.Duration {
 		c = &crowd{since: now, pause: d.BusyPause}
 		d.crowds[host] = c
 	}
+	if now.Sub(c.since) > 2*c.pause {
+		*c = crowd{since: now, pause: d.BusyPause} // that crowd is gone
+	}
 	c.n++
 	if now.Sub(c.since) < c.pause {
 		return c.pause

@@ -8,8 +8,8 @@
 // who watch that job.
 //
 // What the Hub promises is a wake-up, not a history: a watcher that falls
-// behind loses the oldest events it hasn't read, but never the last one of a
-// job. After anything that may have cost events (a lost connection, a trimmed
+// behind loses the newest of those that are not a job's last, and never that
+// one. After anything that may have cost events (a lost connection, a trimmed
 // stream) every watcher gets a Resync and has to read the record again.
 //
 // Hub and Reader are safe for concurrent use.
