@@ -20,6 +20,9 @@ import (
 // The endpoints of the older proxy API keep its answers: {"error": "…"} where
 // something is wrong.
 
+// maxIdempotencyKey is the same as for the other endpoints.
+const maxIdempotencyKey = 255
+
 type legacyError struct {
 	Error string `json:"error"`
 }
@@ -42,6 +45,10 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	}
 	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
 	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
+		if len(key) > maxIdempotencyKey {
+			writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Idempotency-Key is longer than %d", maxIdempotencyKey)})
+			return
+		}
 		body, err := io.ReadAll(r.Body)
 		if p := unread(err); p != nil {
 			legacyProblem(w, p)

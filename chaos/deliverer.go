@@ -108,7 +108,7 @@ func killTwoDeliverers(ctx context.Context, s *stage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := second.awaitReady(ctx); err != nil {
+	if err := s.awaitReady(ctx, second); err != nil {
 		return "", err
 	}
 	s.alpha.Behave(receiver.Behaviour{After: slowAnswer / 4})
@@ -138,7 +138,7 @@ func takeOver(ctx context.Context, s *stage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := second.awaitReady(ctx); err != nil {
+	if err := s.awaitReady(ctx, second); err != nil {
 		return "", err
 	}
 	s.slowAt(resultPath)

@@ -307,7 +307,7 @@ func stopHost(hang bool) func(context.Context, *stage) (string, error) {
 		}
 		gone := time.Since(told)
 		left := s.misplaced()
-		if err := s.host.awaitReady(ctx); err != nil {
+		if err := s.awaitReady(ctx, s.host); err != nil {
 			return "", err
 		}
 		taken := time.Since(told)

@@ -63,7 +63,19 @@ func (s *stage) respawn(ctx context.Context, old *process) (*process, error) {
 	if err := s.start(p); err != nil {
 		return nil, err
 	}
-	return p, p.awaitReady(ctx)
+	return p, s.awaitReady(ctx, p)
+}
+
+// awaitReady waits until the process says that it is ready, and the api is so.
+func (s *stage) awaitReady(ctx context.Context, p *process) error {
+	if err := p.awaitWord(ctx, p.ready); err != nil || p.ready != apiReady {
+		return err
+	}
+	return s.until(ctx, readyLimit, "the api is ready", func(ctx context.Context) (bool, error) {
+		var status any
+		err := s.ask.get(ctx, "/readyz", &status)
+		return err == nil, err
+	})
 }
 
 func (s *stage) start(p *process) error {
@@ -94,9 +106,6 @@ func (s *stage) start(p *process) error {
 	}()
 	return nil
 }
-
-// awaitReady waits until the process says that it is.
-func (p *process) awaitReady(ctx context.Context) error { return p.awaitWord(ctx, p.ready) }
 
 // awaitWord waits until the process has logged a line with these words.
 func (p *process) awaitWord(ctx context.Context, words string) error {

@@ -108,7 +108,7 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 		return err
 	}
 	for _, p := range s.processes {
-		if err := p.awaitReady(ctx); err != nil {
+		if err := s.awaitReady(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,9 @@
 // a version of asynq fetched in a way that the hook doesn't recognise, Start
 // notices and lets it poll.
 //
+// For a moment after an outage of Redis nothing is claimed: jobs whose requests
+// had to be refused meanwhile are withdrawn first (package jobs).
+//
 // # Handlers
 //
 // A Handler gets a context of ours, not asynq's: asynq's ends when Redis is

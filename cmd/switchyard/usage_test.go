@@ -166,7 +166,7 @@ func TestConfigExample(t *testing.T) {
 	p := run(t, options{}, "config", "example")
 	p.exits(t, 0)
 	silent(t, p.stderr)
-	check := run(t, options{}, "config", "check", "-c", file(t, "example.yaml", p.stdout.String()))
+	check := run(t, options{stdin: p.stdout.String()}, "config", "check", "-c", "/dev/stdin")
 	check.exits(t, 0)
 	says(t, check.stdout, ": ok\n")
 }
