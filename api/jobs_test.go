@@ -204,7 +204,7 @@ func TestJobsListRefusesFaultyParameters(t *testing.T) {
 // settle has everything told that is owed, as a worker for deliveries does.
 func (b *bundle) settle(t *testing.T) {
 	t.Helper()
-	debts, err := b.store.Debts(b.ctx, 100)
+	debts, err := b.store.Debts(b.ctx, 0, 100)
 	must(t, err)
 	for _, d := range debts {
 		must(t, b.store.Settle(b.ctx, d))

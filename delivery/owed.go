@@ -55,41 +55,48 @@ func (s *Settler) Run(ctx context.Context) {
 		}
 		t.Stop()
 		wait = settlePoll
-		more, err := s.settle(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
+		if err := s.settle(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("could not settle what is owed; trying again", "err", err)
 			wait = settleAgain
-		case more:
-			wait = 0
 		}
 	}
 }
 
-// settle settles the oldest debts; more tells that others are left.
-func (s *Settler) settle(ctx context.Context) (more bool, err error) {
-	debts, err := s.Store.Debts(ctx, settleBatch)
-	if err != nil {
-		return false, err
-	}
-	for _, d := range debts {
-		err := s.follow(ctx, d)
-		if err == nil {
-			err = s.Store.Settle(ctx, d)
+// settle settles all debts, the oldest first. One that can't be settled stays
+// owed, and holds up none of the others.
+func (s *Settler) settle(ctx context.Context) error {
+	for stuck := int64(0); ; {
+		debts, err := s.Store.Debts(ctx, stuck, settleBatch)
+		if err != nil {
+			return err
 		}
-		switch {
-		case errors.Is(err, jobs.ErrUnavailable):
-			return false, fmt.Errorf("job %s: %w", d.JobID, err)
-		case err != nil:
-			// It stays owed, and holds up none of the others.
-			s.Log.Error("can't settle what a job owes", "job", d.JobID, "phase", d.Phase, "err", err)
+		for _, d := range debts {
+			err := s.follow(ctx, d)
+			if err == nil {
+				err = s.Store.Settle(ctx, d)
+			}
+			switch {
+			case errors.Is(err, jobs.ErrUnavailable):
+				return fmt.Errorf("job %s: %w", d.JobID, err)
+			case err != nil:
+				stuck++
+				s.Log.Error("can't settle what a job owes", "debt", d, "err", err)
+			}
+		}
+		if len(debts) < settleBatch {
+			return nil
 		}
 	}
-	return len(debts) == settleBatch, nil
 }
+
+// errUnreadable: an entry of the set that another version may know how to read.
+var errUnreadable = errors.New("this is no debt as this version writes them")
 
 // follow accepts the jobs that follow from a debt.
 func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
+	if d.Run == 0 {
+		return errUnreadable
+	}
 	j, err := s.Store.Get(ctx, d.JobID)
 	if errors.Is(err, jobs.ErrUnknown) {
 		s.Log.Warn("a job that owes something is gone", "job", d.JobID, "phase", d.Phase)
@@ -97,6 +104,11 @@ func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
 	}
 	if err != nil {
 		return err
+	}
+	if j.Run != d.Run {
+		// It runs again, which it may only when all of the run before was told:
+		// another settler was faster.
+		return nil
 	}
 	_, urls, err := s.Store.Audience(ctx, j)
 	if err != nil {

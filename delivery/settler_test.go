@@ -126,7 +126,7 @@ func (b *bundle) settled(t *testing.T) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		debts, err := b.store.Debts(b.ctx, 1000)
+		debts, err := b.store.Debts(b.ctx, 0, 1000)
 		must(t, err)
 		if len(debts) == 0 {
 			return
@@ -341,7 +341,7 @@ func (b *bundle) endedOrSettled(t *testing.T, ctx context.Context) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		debts, err := b.store.Debts(b.ctx, 1)
+		debts, err := b.store.Debts(b.ctx, 0, 1)
 		must(t, err)
 		if len(debts) == 0 {
 			return
@@ -355,7 +355,7 @@ func (b *bundle) endedOrSettled(t *testing.T, ctx context.Context) {
 func TestSettler_passesOver(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:owed", redis.Z{Score: 0, Member: "j_gone||end"}).Err())
+	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:owed", redis.Z{Score: 0, Member: "j_gone||end|1"}).Err())
 	broken := b.toggle(t, 11)
 	b.run(t, broken)
 	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:seoul-1:job:"+broken, "payload", "{").Err())
@@ -429,7 +429,7 @@ func TestSettler_many(t *testing.T) {
 	b := setup(t)
 	var debts []redis.Z
 	for i := range 450 {
-		debts = append(debts, redis.Z{Score: float64(i), Member: fmt.Sprintf("j_%d|seoul-1|end", i)})
+		debts = append(debts, redis.Z{Score: float64(i), Member: fmt.Sprintf("j_%d|seoul-1|end|1", i)})
 	}
 	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:owed", debts...).Err())
 	b.settle(t, 2)
@@ -455,7 +455,7 @@ func TestSettlerPassesOverWhatItCantSettle(t *testing.T) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		left, err := b.store.Debts(b.ctx, 10)
+		left, err := b.store.Debts(b.ctx, 0, 10)
 		must(t, err)
 		if !slices.ContainsFunc(left, func(d jobs.Debt) bool { return d.JobID == whole }) {
 			return
@@ -466,4 +466,65 @@ func TestSettlerPassesOverWhatItCantSettle(t *testing.T) {
 			t.Fatalf("still owed: %v", left)
 		}
 	}
+}
+
+// However many debts there are that nobody can settle, those behind them are
+// settled; and those stay, for a version that may know them.
+func TestSettlerGetsPastManyItCantSettle(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var stuck []redis.Z
+	for i := range 450 {
+		stuck = append(stuck, redis.Z{Score: float64(i), Member: fmt.Sprintf("j_%d|seoul-1|end|of another version", i)})
+	}
+	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:owed", stuck...).Err())
+	id := b.toggle(t, 16)
+	b.run(t, id)
+	ctx, cancel := context.WithCancel(b.ctx)
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer cancel()
+	s := &delivery.Settler{Store: b.store, Callbacks: receivers(), Client: b.rdb, Log: slog.New(slog.DiscardHandler)}
+	done.Go(func() { s.Run(ctx) })
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left, err := b.store.Debts(b.ctx, 0, 1000)
+		must(t, err)
+		if len(left) < len(stuck) {
+			t.Fatalf("only %d of %d are left that can't be settled", len(left), len(stuck))
+		}
+		if len(left) == len(stuck) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-b.ctx.Done():
+			t.Fatalf("%d are still owed", len(left))
+		}
+	}
+}
+
+// A settler that has read a debt of a job's first run, and is slow, does not
+// strike off what the second run owes.
+func TestSettlerKnowsTheRun(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.toggle(t, 16, hook)
+	must(t, b.begin(t, id).Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "x"}))
+	read, err := b.store.Debts(b.ctx, 0, 10)
+	must(t, err)
+	b.settle(t, 1) // another one is faster
+	must(t, b.store.Reopen(b.ctx, id))
+	must(t, b.begin(t, id).Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "x"}))
+	for _, d := range read {
+		must(t, b.store.Settle(b.ctx, d))
+	}
+	left, err := b.store.Debts(b.ctx, 0, 10)
+	must(t, err)
+	if len(left) != 2 {
+		t.Fatalf("owed after the second run: %v, want its start and its result", left)
+	}
+	b.settle(t, 2)
+	b.wantDeliveries(t, append(all(id), all(id)...)...)
 }

@@ -8,7 +8,9 @@ import (
 // JobStream is the Redis stream of job events.
 const JobStream = "sw:v1:events:jobs"
 
-// Job is one change of a job, as clients see it (`job_event`).
+// Job is one change of a job, as clients see it (`job_event`). Result is there
+// once the job has ended, unless it is longer than 8 KiB: then the job's record
+// has it.
 type Job struct {
 	JobID    string          `json:"job_id"`
 	Type     string          `json:"type"`

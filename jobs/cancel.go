@@ -96,11 +96,10 @@ func (s *Store) Reopen(ctx context.Context, id string) error {
 		if j.OrderKey != "" {
 			order = h.order(j.OrderKey)
 		}
-		debt := Debt{JobID: id, Host: j.Host, Phase: PhaseResult}
 		args := append([]any{
 			id, j.Attempt, s.Now().UnixMilli(), flag(j.JoinKey != ""), flag(j.OrderKey != ""), s.opt.EventStream,
 		}, t.args()...)
-		args = append(args, debt.entry())
+		args = append(args, debtEntry(j, PhaseResult))
 		res, err := reopenScript.Run(ctx, s.rdb,
 			[]string{rec, h.open(), streamKey, join, order, queuesKey, t.key, t.target, owedKey}, args...).Text()
 		if err != nil {

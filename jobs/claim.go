@@ -39,7 +39,7 @@ type Claim struct {
 func (s *Store) Claim(ctx context.Context, p TaskPayload, owner string) (*Claim, Verdict, error) {
 	h := home(p.Host)
 	// Whether the start is owed to anybody is the record's to say.
-	entry := (&Debt{JobID: p.Job, Host: p.Host, Phase: PhaseStart}).entry()
+	entry := debtPrefix(p.Job, p.Host, PhaseStart)
 	res, err := claimScript.Run(ctx, s.rdb, []string{h.record(p.Job), streamKey, owedKey},
 		p.Attempt, owner, s.Now().UnixMilli(), s.opt.EventStream, entry, owedBell).StringSlice()
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
 	}
 	if j.Type.Spec().Owes {
 		owed = owedKey
-		entry = (&Debt{JobID: j.ID, Host: j.Host, Phase: PhaseResult}).entry()
+		entry = debtEntry(j, PhaseResult)
 	}
 	next, nextTask := "", preparedTask{}
 	for {

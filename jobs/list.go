@@ -38,7 +38,8 @@ const (
 
 // List returns the jobs that match, newest first, after cursor. It reads the
 // narrowest index: by chat, else by host, else by type, so that its cost does
-// not grow with the number of other jobs. Errors: ErrBadCursor, ErrUnavailable.
+// not grow with the number of other jobs. A record that can't be read is left
+// out. Errors: ErrBadCursor, ErrUnavailable.
 func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (Page, error) {
 	if cursor != "" {
 		if id, _ := parseMember(cursor); !ValidID(id) {
@@ -70,7 +71,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (P
 		}
 		for i, m := range members {
 			cursor = m
-			j := found[i]
+			j := found[i].job
 			if j == nil || !f.matches(j) {
 				continue
 			}
@@ -123,8 +124,15 @@ func (s *Store) newest(ctx context.Context, indexes []string, cursor string, n i
 	return members, false, nil
 }
 
-// read fetches the records of index members; nil stands for one that is gone.
-func (s *Store) read(ctx context.Context, members []string) ([]*Job, error) {
+// found is what was read of one record: with neither a job nor an error it is
+// gone. The error is one of the record's content; it says nothing of others.
+type found struct {
+	job *Job
+	err error
+}
+
+// read fetches the records of index members.
+func (s *Store) read(ctx context.Context, members []string) ([]found, error) {
 	if len(members) == 0 {
 		return nil, nil
 	}
@@ -139,15 +147,9 @@ func (s *Store) read(ctx context.Context, members []string) ([]*Job, error) {
 	if err != nil {
 		return nil, unavailable("reading jobs", err)
 	}
-	out := make([]*Job, len(members))
+	out := make([]found, len(members))
 	for i, c := range cmds {
-		j, ok, err := parseJob(c.Val())
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out[i] = j
-		}
+		out[i].job, _, out[i].err = parseJob(c.Val())
 	}
 	return out, nil
 }

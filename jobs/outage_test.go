@@ -371,7 +371,7 @@ func TestEverythingSaysUnavailable(t *testing.T) {
 				"cancel":        func(ctx context.Context) error { _, err := b.store.Cancel(ctx, id); return err },
 				"run again":     func(ctx context.Context) error { return b.store.Reopen(ctx, id) },
 				"audience":      func(ctx context.Context) error { _, _, err := b.store.Audience(ctx, c.Job); return err },
-				"debts":         func(ctx context.Context) error { _, err := b.store.Debts(ctx, 10); return err },
+				"debts":         func(ctx context.Context) error { _, err := b.store.Debts(ctx, 0, 10); return err },
 				"settle":        func(ctx context.Context) error { return b.store.Settle(ctx, jobs.Debt{JobID: id}) },
 				"cancels asked": func(ctx context.Context) error { _, err := b.store.CancelsAsked(ctx, []*jobs.Job{c.Job}); return err },
 				"claim": func(ctx context.Context) error {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -15,26 +16,27 @@ const (
 	PhaseResult Phase = "end"
 )
 
-// Debt is word that others have to be told of a job's phase. It stays until it
-// is settled, however often it is read.
+// Debt is word that others have to be told of a phase of one run of a job. It
+// stays until it is settled, however often it is read.
 type Debt struct {
 	JobID, Host string
 	Phase       Phase
+	// Run is that of the job; 0: this is no debt that this version can read.
+	Run int
+	// entry is how it stands in the set.
+	entry string
 }
 
-// Debts returns the oldest of them, at most n. Error: ErrUnavailable.
-func (s *Store) Debts(ctx context.Context, n int64) ([]Debt, error) {
-	res, err := s.rdb.ZRange(ctx, owedKey, 0, n-1).Result()
+// Debts returns the oldest of them, at most n, after the first skip. One that
+// can't be read is among them, with Run 0. Error: ErrUnavailable.
+func (s *Store) Debts(ctx context.Context, skip, n int64) ([]Debt, error) {
+	res, err := s.rdb.ZRange(ctx, owedKey, skip, skip+n-1).Result()
 	if err != nil {
 		return nil, unavailable("reading what is owed", err)
 	}
-	out := make([]Debt, 0, len(res))
-	for _, e := range res {
-		p := strings.Split(e, "|")
-		if len(p) != 3 {
-			return nil, fmt.Errorf("owed entry %q has not three parts", e)
-		}
-		out = append(out, Debt{JobID: p[0], Host: p[1], Phase: Phase(p[2])})
+	out := make([]Debt, len(res))
+	for i, e := range res {
+		out[i] = parseDebt(e)
 	}
 	return out, nil
 }
@@ -42,10 +44,33 @@ func (s *Store) Debts(ctx context.Context, n int64) ([]Debt, error) {
 // Settle strikes a debt off, once all that follows from it is accepted. Error:
 // ErrUnavailable.
 func (s *Store) Settle(ctx context.Context, d Debt) error {
-	if err := s.rdb.ZRem(ctx, owedKey, d.entry()).Err(); err != nil {
+	if err := s.rdb.ZRem(ctx, owedKey, d.entry).Err(); err != nil {
 		return unavailable("settling what job "+d.JobID+" owes", err)
 	}
 	return nil
 }
 
-func (d *Debt) entry() string { return d.JobID + "|" + d.Host + "|" + string(d.Phase) }
+// String is the debt as it stands in the set: job|host|phase|run.
+func (d Debt) String() string { return d.entry }
+
+func parseDebt(entry string) Debt {
+	d := Debt{entry: entry}
+	p := strings.Split(entry, "|")
+	if len(p) != 4 {
+		return d
+	}
+	if run, err := strconv.Atoi(p[3]); err == nil && run > 0 {
+		d.JobID, d.Host, d.Phase, d.Run = p[0], p[1], Phase(p[2]), run
+	}
+	return d
+}
+
+// debtEntry is how a debt of job j stands in the set.
+func debtEntry(j *Job, phase Phase) string {
+	return debtPrefix(j.ID, j.Host, phase) + strconv.Itoa(j.Run)
+}
+
+// debtPrefix is an entry without its run, for claim.lua, which adds it.
+func debtPrefix(id, host string, phase Phase) string {
+	return fmt.Sprintf("%s|%s|%s|", id, host, phase)
+}

@@ -186,3 +186,31 @@ func TestRetentionByNumber(t *testing.T) {
 		}
 	}
 }
+
+// One sweep forgets more than it reads at once, also behind old jobs that are
+// unfinished or can't be read.
+func TestRetentionOfMany(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	base := b.store.Now().Add(-48 * time.Hour)
+	at := func(i int) string { return jobs.NewID(base.Add(time.Duration(i) * time.Millisecond)) }
+	const kept, gone = 600, 700
+	ids := b.acceptMany(t, kept+gone, func(i int) jobs.Request {
+		r := ordered("", i)
+		r.ID = at(i)
+		return r
+	})
+	long := b.store.Now().Add(-24 * time.Hour).UnixMilli()
+	for _, id := range ids[kept:] {
+		must(t, b.rdb.HSet(b.ctx, "sw:v1:job:"+id, "state", "completed", "completed", long).Err())
+		must(t, b.rdb.ZRem(b.ctx, "sw:v1:open", id).Err())
+	}
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:job:"+ids[0], "attempt", "many").Err())
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:job:"+ids[kept], "attempt", "many").Err()) // ended, and unreadable
+	if n := b.sweepOnce(t); n.Dropped != gone {
+		t.Errorf("dropped %d, want %d", n.Dropped, gone)
+	}
+	if n := b.rdb.ZCard(b.ctx, "sw:v1:index:type:callback").Val(); n != kept {
+		t.Errorf("%d jobs are left, want %d", n, kept)
+	}
+}

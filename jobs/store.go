@@ -179,9 +179,9 @@ func (s *Store) UnderWay(ctx context.Context, host string, joinKeys []string) (m
 		return nil, err
 	}
 	out := make(map[string]*Job, len(found))
-	for i, j := range found {
-		if j != nil && !j.State.Final() {
-			out[held[i]] = j
+	for i, f := range found {
+		if f.job != nil && !f.job.State.Final() {
+			out[held[i]] = f.job
 		}
 	}
 	return out, nil

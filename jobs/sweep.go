@@ -23,11 +23,18 @@ type Sweeper struct {
 	runID string
 	quiet time.Time // until then nobody is taken for dead
 	turns map[home]int64
+	// unreadable is how many records could not be read in the last round.
+	unreadable int
 }
 
 // Swept is what one round did.
 type Swept struct {
 	Open, Rescued, Expired, Lost, Dropped int
+	// Unreadable are records that were passed over: a version that knows them
+	// may come, and this one would do them harm.
+	Unreadable int
+	// Fault is what is wrong with one of those.
+	Fault error
 	// Quiet: Redis was away a moment ago, so nobody was taken for dead.
 	Quiet bool
 }
@@ -85,6 +92,10 @@ func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 		if err != nil {
 			return n, err
 		}
+	}
+	if n.Unreadable != w.unreadable {
+		w.unreadable = n.Unreadable
+		w.log.Error("there are unfinished jobs whose records can't be read; they are passed over", "count", n.Unreadable, "one", n.Fault)
 	}
 	if n.Rescued+n.Expired+n.Lost > 0 {
 		w.log.Info("sweep took over jobs", "rescued", n.Rescued, "expired", n.Expired, "lost", n.Lost)
@@ -154,17 +165,14 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 		if err := s.hung(asked); err != nil {
 			return false, err
 		}
-		for i, j := range found {
+		for i, f := range found {
 			asked = time.Now()
-			if j == nil {
-				if err := s.rdb.ZRem(ctx, h.open(), ids[i]).Err(); err != nil {
-					return false, unavailable("forgetting job "+ids[i], err)
-				}
-				continue
-			}
-			n.Open++
-			if err := s.sweepJob(ctx, j, now, rules, n); err != nil {
+			left, err := s.sweepEntry(ctx, h, ids[i], f, now, rules, n)
+			if err != nil {
 				return false, err
+			}
+			if left {
+				from-- // those behind it have moved up
 			}
 			if err := s.hung(asked); err != nil {
 				return false, err
@@ -177,21 +185,36 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 	return true, nil
 }
 
-func (s *Store) sweepJob(ctx context.Context, j *Job, now time.Time, rules rescueRules, n *Swept) error {
-	if j.State != Running && !j.Expires.IsZero() && j.Expires.Before(now) {
+// sweepEntry looks at one job of a home's open ones; left tells that it is no
+// longer one of them.
+func (s *Store) sweepEntry(ctx context.Context, h home, id string, f found, now time.Time, rules rescueRules, n *Swept) (left bool, err error) {
+	switch j := f.job; {
+	case f.err != nil:
+		n.Unreadable++
+		n.Fault = f.err
+		return false, nil
+	case j == nil:
+		if err := s.rdb.ZRem(ctx, h.open(), id).Err(); err != nil {
+			return false, unavailable("forgetting job "+id, err)
+		}
+		return true, nil
+	case j.State != Running && !j.Expires.IsZero() && j.Expires.Before(now):
+		n.Open++
 		err := s.expire(ctx, j)
+		if isLost(err) {
+			return false, nil
+		}
 		if err == nil {
 			n.Expired++
 		}
-		if isLost(err) {
-			return nil
-		}
-		return err
+		return err == nil, err
+	case rules.spare:
+		n.Open++
+		return false, nil
+	default:
+		n.Open++
+		return s.rescue(ctx, j, rules, n)
 	}
-	if rules.spare {
-		return nil
-	}
-	return s.rescue(ctx, j, rules, n)
 }
 
 // hung is an error if what was asked has only now been answered after a long
@@ -231,21 +254,21 @@ func (s *Store) unblock(ctx context.Context, j *Job) error {
 	return nil
 }
 
-// rescue runs rescue.lua on one job.
-func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept) error {
+// rescue runs rescue.lua on one job; left tells that this has ended it.
+func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept) (left bool, err error) {
 	h := j.home()
 	if j.Waiting {
 		if err := s.unblock(ctx, j); err != nil {
-			return err
+			return false, err
 		}
 	}
 	this, err := s.tasks.make(j, j.Attempt, time.Time{})
 	if err != nil {
-		return err
+		return false, err
 	}
 	next, err := s.tasks.make(j, j.Attempt+1, time.Time{})
 	if err != nil {
-		return err
+		return false, err
 	}
 	order := h.record(j.ID)
 	if j.OrderKey != "" {
@@ -259,28 +282,35 @@ func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept)
 		h.record(j.ID), streamKey, queuesKey, next.key, next.target, h.processes(), this.key, asynqLease(j.Queue), h.open(), order,
 	}, args...).Text()
 	if err != nil {
-		return unavailable("looking after job "+j.ID, err)
+		return false, unavailable("looking after job "+j.ID, err)
 	}
 	owner, lost := strings.CutPrefix(res, "lost:")
 	switch {
 	case res == "rescued":
 		n.Rescued++
+	case res == "gone":
+		return true, nil
 	case res == "withdrawn":
-		if err := s.finish(ctx, j, "", withdrawnEnd); err != nil && !isLost(err) {
-			return err
+		err := s.finish(ctx, j, "", withdrawnEnd)
+		if isLost(err) {
+			return false, nil
 		}
+		return err == nil, err
 	case lost:
 		why := fmt.Sprintf("its worker went away %d times", j.Crashes+1)
 		if j.Once {
 			why = lostOnce
 		}
 		err := s.finish(ctx, j, owner, unrunEnd(tasks.Lost(j.Type, j.Payload, why)))
-		if err != nil && !isLost(err) {
-			return err
+		if isLost(err) {
+			return false, nil
 		}
-		n.Lost++
+		if err == nil {
+			n.Lost++
+		}
+		return err == nil, err
 	}
-	return nil
+	return false, nil
 }
 
 // buryDead removes processes that have long stopped saying that they live.

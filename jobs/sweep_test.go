@@ -799,3 +799,62 @@ func TestReclaimFromTheLiving(t *testing.T) {
 	}
 	must(t, c.Check(b.ctx))
 }
+
+// One round of Reclaim comes to every job, however many of them end under its
+// hands, and so move the others up.
+func TestReclaimComesToAll(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	base := b.store.Now().Add(-time.Hour)
+	const n = 1200 // more than two reads of the index
+	ids := b.acceptMany(t, n, func(i int) jobs.Request {
+		r := toggle(16)
+		r.JoinKey, r.OrderKey = "", ""
+		r.ID = jobs.NewID(base.Add(time.Duration(i) * time.Millisecond))
+		if i%2 == 0 {
+			return expiring(r, -time.Minute)
+		}
+		return r
+	})
+	for i, id := range ids {
+		if i%2 == 1 {
+			b.fetch(t, id, time.Minute)
+		}
+	}
+	got, err := b.store.Reclaim(b.ctx, "h1")
+	must(t, err)
+	if got.Expired != n/2 || got.Rescued != n/2 {
+		t.Errorf("reclaimed %+v, want %d expired and as many rescued", got, n/2)
+	}
+}
+
+// A record that can't be read is said to be there and left as it is, and the
+// jobs before and behind it are looked after.
+func TestSweepPassesOverWhatItCantRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t, swiftly)
+	before := b.accept(t, expiring(ordered("", 0), -time.Hour))
+	broken := b.accept(t, expiring(ordered("", 1), -time.Hour))
+	behind := b.accept(t, expiring(ordered("", 2), -time.Hour))
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:job:"+broken, "attempt", "many").Err())
+	w := b.store.NewSweeper(discard)
+	n := b.awake(t, w)
+	if n.Expired != 2 || n.Unreadable != 1 || n.Fault == nil || !strings.Contains(n.Fault.Error(), broken) {
+		t.Errorf("swept %+v, want two expired and %s unreadable", n, broken)
+	}
+	for _, id := range []string{before, behind} {
+		if j := b.get(t, id); j.State != jobs.Failed {
+			t.Errorf("job %s is %s, want failed", id, j.State)
+		}
+	}
+	if got := b.rdb.HGet(b.ctx, "sw:v1:job:"+broken, "state").Val(); got != string(jobs.Queued) {
+		t.Errorf("the unreadable one is %q, want it left queued", got)
+	}
+	if b.rdb.ZScore(b.ctx, "sw:v1:open", broken).Err() != nil {
+		t.Error("the unreadable one is no longer among the unfinished")
+	}
+	// Nor does it keep the others from being listed.
+	if got := b.list(t, jobs.Filter{Type: tasks.Callback}, 10, nil); len(got) != 2 {
+		t.Errorf("listed %v, want the two that can be read", got)
+	}
+}

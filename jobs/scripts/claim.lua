@@ -1,7 +1,8 @@
 -- claim takes up one attempt of a job for one handler.
 -- KEYS   1 record  2 stream  3 owed
 -- ARGV   1 attempt  2 owner (process#number)  3 now ms  4 stream max
---        5 owed entry of the start (used if the record owes)  6 bell of owed
+--        5 owed entry of the start without its run, which is added (used if the
+--        record owes)  6 bell of owed
 -- RETURNS  {'run', field, value, …}, where a field stands twice the later counts |
 --          {'stale'}: another attempt, or ended |
 --          {'held'}: somebody has it | {'expired', field, value, …}
@@ -24,7 +25,7 @@ local owes = r.owes == '1' and not r.told
 if not r.started then set[7], set[8] = 'started', ARGV[3] end
 if owes then set[#set + 1], set[#set + 2] = 'told', '1' end
 redis.call('HSET', KEYS[1], unpack(set))
-if owes then owe(KEYS[3], ARGV[5], ARGV[3], ARGV[6]) end
+if owes then owe(KEYS[3], ARGV[5] .. r.run, ARGV[3], ARGV[6]) end
 for i = 1, #set, 2 do
   r[set[i]] = set[i + 1]
   all[#all + 1], all[#all + 2] = set[i], set[i + 1]

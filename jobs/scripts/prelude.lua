@@ -16,12 +16,18 @@ end
 -- What a job_event tells of its record.
 local told = {'id', 'type', 'state', 'attempt', 'chat_id', 'host', 'subnet', 'progress', 'error', 'result'}
 
+-- A result is told when the job has ended, if it is no longer than this:
+-- thousands of events are kept in memory, and a delivery's record of its tries
+-- alone can be ten times that. Whoever needs a longer one reads the record.
+local longest_result = 8192
+
 -- tell appends the job_event of a record whose fields are r to stream s and
 -- keeps about max. For scripts that know the fields: reading them again costs.
 local function tell(r, s, max)
   local e = {}
   for i = 1, #told do
     local v = r[told[i]]
+    if told[i] == 'result' and v and (not final(r.state) or #v > longest_result) then v = nil end
     if v and v ~= '' then
       e[#e + 1] = told[i]
       e[#e + 1] = v
