@@ -91,10 +91,6 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, result.ToggleOutcome)
 }
 
-// collectWait is how long /status waits for a host that has never told
-// anything of its dongles.
-const collectWait = 15 * time.Second
-
 // status answers with the status document: GET /status.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -146,12 +142,16 @@ func (s *Server) compose(ctx context.Context, h *hosts.Info, st hosts.State) (ta
 // collect has the host read its dongles, and waits for it. What goes wrong
 // shows in the document: it stays empty.
 func (s *Server) collect(ctx context.Context, h *hosts.Info) {
-	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: tasks.NewCollect(h.Name, collectWait)})
+	wait := s.opt.Config.HTTP.StatusWait.Std()
+	if wait <= 0 {
+		return
+	}
+	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: tasks.NewCollect(h.Name, wait, s.opt.Store.Now().Add(wait))})
 	if err != nil {
 		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "err", err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, collectWait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if _, err := s.opt.Store.Wait(ctx, a.ID, s.stop); err != nil {
 		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)

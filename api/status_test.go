@@ -182,7 +182,7 @@ func TestStatusCollectsWhereThereIsNothing(t *testing.T) {
 	if j.Type != tasks.Collect || j.Host != "seoul-1" || j.Queue != tasks.HostStatusQueue("seoul-1") {
 		t.Errorf("the job is %+v", j)
 	}
-	a, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCollect("seoul-1", time.Minute)})
+	a, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCollect("seoul-1", time.Minute, time.Time{})})
 	must(t, err)
 	if a.ID != j.ID || !a.Joined {
 		t.Errorf("another collection is %+v, it should have joined %s", a, j.ID)

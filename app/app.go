@@ -180,7 +180,7 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	a.byClock.Wait()
 	if a.worker != nil {
-		errs = append(errs, bounded(ctx, a.cfg.Worker.ShutdownTimeout.Std()+leaveTimeout, a.worker.Stop))
+		errs = append(errs, bounded(ctx, a.cfg.Worker.ShutdownTimeout.Std()+a.cfg.Worker.LeaveTimeout.Std(), a.worker.Stop))
 	}
 	if a.sender != nil {
 		a.sender.Close()

@@ -13,9 +13,6 @@ import (
 	"switchyard/api"
 )
 
-// leaveTimeout bounds what is said to Redis on the way out.
-const leaveTimeout = 3 * time.Second
-
 // listen opens the configured addresses. An IPv6 loopback that the machine
 // doesn't have is passed over if there is another address.
 func (a *App) listen(ctx context.Context) error {

@@ -34,7 +34,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		hostNames = []string{a.host.Name}
 		toggles := a.cfg.Toggle.Concurrency
 		if toggles == 0 {
-			toggles = max(1, len(a.host.Subnets()))
+			toggles = tasks.MaxSubnet - tasks.MinSubnet + 1 // all dongles, those too that will be found
 		}
 		queues = append(queues,
 			worker.Queue{Name: tasks.HostQueue(a.host.Name), Concurrency: toggles},
@@ -63,7 +63,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		Store: a.store, Process: process, Queues: queues, Handlers: handlers, Log: log,
 		NewClient: func(pool int) redis.UniversalClient { return a.newClient(pool) },
 		Heartbeat: w.Heartbeat.Std(), FetchHold: w.FetchHold.Std(), FetchPoll: w.FetchPoll.Std(),
-		DelayedCheck: w.DelayedCheck.Std(), ShutdownTimeout: w.ShutdownTimeout.Std(),
+		DelayedCheck: w.DelayedCheck.Std(), HeldDelay: w.HeldDelay.Std(), ShutdownTimeout: w.ShutdownTimeout.Std(),
 	}
 	if a.host != nil {
 		opt.OnBeat = a.register
@@ -84,7 +84,9 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
 	}
 	if delivers {
-		s := &delivery.Settler{Store: a.store, Callbacks: a.cfg.Callbacks, Client: a.stream, Log: log}
+		s := &delivery.Settler{
+			Store: a.store, Callbacks: a.cfg.Callbacks, Client: a.stream, Interval: a.cfg.Delivery.SettleInterval.Std(), Log: log,
+		}
 		a.byClock.Go(func() { s.Run(clockCtx) })
 	}
 	return nil
@@ -121,8 +123,7 @@ func (a *App) setUpHost(ctx context.Context) error {
 		return fmt.Errorf("becoming the worker of host %s: %w", h.Name, err)
 	}
 	a.hostInfo = hosts.Info{
-		Name: h.Name, ServerIP: h.ServerIP, Dongles: h.Subnets(), Physical: len(h.Subnets()),
-		Version: a.opt.Version, Started: a.store.Now().UTC().Truncate(time.Millisecond),
+		Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version, Started: a.store.Now().UTC().Truncate(time.Millisecond),
 	}
 	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
 	return nil
@@ -147,6 +148,8 @@ func (a *App) takeOver(ctx context.Context, p *jobs.Process) error {
 // register is the host's heartbeat.
 func (a *App) register(ctx context.Context) error {
 	i := a.hostInfo
+	i.Dongles = a.host.Subnets()
+	i.Physical = len(i.Dongles)
 	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
 	return a.registry.Register(ctx, i)
 }
@@ -157,6 +160,11 @@ func (a *App) collectLoop(ctx context.Context) {
 	defer t.Stop()
 	first := true
 	for {
+		if found, err := a.host.Discover(); err != nil {
+			a.log.Warn("could not look for new dongles", "err", err)
+		} else if len(found) > 0 {
+			a.log.Info("found dongles", "subnets", found)
+		}
 		err := a.hostJobs.CollectNow(ctx)
 		if ctx.Err() != nil {
 			return
@@ -182,7 +190,7 @@ func (a *App) leaveHost(ctx context.Context) error {
 	}
 	var errs []error
 	if a.worker != nil {
-		errs = append(errs, bounded(ctx, leaveTimeout, func(ctx context.Context) error { return a.registry.Leave(ctx, a.hostInfo) }))
+		errs = append(errs, bounded(ctx, a.cfg.Worker.LeaveTimeout.Std(), func(ctx context.Context) error { return a.registry.Leave(ctx, a.hostInfo) }))
 	}
 	a.host.Close()
 	if a.hostLock != nil {

@@ -80,6 +80,9 @@ type HTTP struct {
 	// DrainTimeout bounds how long a stopping server lets requests under way
 	// finish. Requests that wait for a job are answered at once. Defaults to 5s.
 	DrainTimeout Duration `yaml:"drain_timeout"`
+	// StatusWait is how long GET /status waits for a host that has never told
+	// anything of its dongles. Defaults to 15s.
+	StatusWait Duration `yaml:"status_wait"`
 }
 
 // Auth says who may use the HTTP API.
@@ -133,9 +136,15 @@ type Worker struct {
 	// DelayedCheck is how often delayed jobs are looked through for due ones.
 	// Defaults to 2s.
 	DelayedCheck Duration `yaml:"delayed_check"`
+	// HeldDelay is when a task is looked at again that was found in the hands of
+	// another worker. Defaults to 5s.
+	HeldDelay Duration `yaml:"held_delay"`
 	// ShutdownTimeout bounds how long a stopping worker lets its cancelled
 	// handlers finish; a modem has to be left in order. Defaults to 20s.
 	ShutdownTimeout Duration `yaml:"shutdown_timeout"`
+	// LeaveTimeout bounds what a stopping worker then tells Redis: what became
+	// of its jobs, and that it is gone. Defaults to 3s.
+	LeaveTimeout Duration `yaml:"leave_timeout"`
 }
 
 // Scheduler is about what happens by the clock.
@@ -220,6 +229,15 @@ type Toggle struct {
 	// PollInterval is how often a modem is asked whether it is back.
 	// Defaults to 100ms.
 	PollInterval Duration `yaml:"poll_interval"`
+	// DropLimit is how long a modem that was told to change its net mode may
+	// stay on the network before it counts as having ignored it. Defaults to 3s.
+	DropLimit Duration `yaml:"drop_limit"`
+	// SettleLimit is how long a modem that never left the network is watched
+	// for a new address. Defaults to 2s.
+	SettleLimit Duration `yaml:"settle_limit"`
+	// RestoreLimit bounds putting a modem's settings back, also beyond Timeout.
+	// Defaults to 30s.
+	RestoreLimit Duration `yaml:"restore_limit"`
 }
 
 // Callbacks are what is owed to others when a job starts and ends.
@@ -263,8 +281,14 @@ type Delivery struct {
 	// PerDestination is how many deliveries to one host:port run at once in
 	// one process; others wait without a try being counted. Defaults to 16.
 	PerDestination int `yaml:"per_destination"`
+	// LongestWait is the longest that one of those others waits before it looks
+	// again whether it is its turn. Defaults to 1m.
+	LongestWait Duration `yaml:"longest_wait"`
 	// MaxResponse is how much of an answer is read and kept. Defaults to 4096.
 	MaxResponse int64 `yaml:"max_response"`
+	// SettleInterval is how often a process that delivers looks for callbacks
+	// to be made without having been rung for. Defaults to 5s.
+	SettleInterval Duration `yaml:"settle_interval"`
 }
 
 // Location returns the zone of Timezone, which Load has checked.

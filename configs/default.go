@@ -25,6 +25,7 @@ func Default() *Config {
 			ReadTimeout:       Duration(15 * time.Second),
 			IdleTimeout:       Duration(2 * time.Minute),
 			DrainTimeout:      Duration(5 * time.Second),
+			StatusWait:        Duration(15 * time.Second),
 		},
 		Jobs: Jobs{
 			Retention:         Duration(7 * 24 * time.Hour),
@@ -40,7 +41,9 @@ func Default() *Config {
 			FetchHold:       Duration(5 * time.Second),
 			FetchPoll:       Duration(50 * time.Millisecond),
 			DelayedCheck:    Duration(2 * time.Second),
+			HeldDelay:       Duration(5 * time.Second),
 			ShutdownTimeout: Duration(20 * time.Second),
+			LeaveTimeout:    Duration(3 * time.Second),
 		},
 		Scheduler: Scheduler{SweepInterval: Duration(5 * time.Second)},
 		Host: Host{
@@ -59,6 +62,9 @@ func Default() *Config {
 			StepLimit:       Duration(45 * time.Second),
 			DataswitchHolds: []Duration{Duration(6 * time.Second), Duration(15 * time.Second)},
 			PollInterval:    Duration(100 * time.Millisecond),
+			DropLimit:       Duration(3 * time.Second),
+			SettleLimit:     Duration(2 * time.Second),
+			RestoreLimit:    Duration(30 * time.Second),
 		},
 		Callbacks: Callbacks{
 			MaxAttempts: 8,
@@ -66,6 +72,11 @@ func Default() *Config {
 			MaxRetry:    Duration(10 * time.Minute),
 			Timeout:     Duration(5 * time.Second),
 		},
-		Delivery: Delivery{PerDestination: 16, MaxResponse: 4096},
+		Delivery: Delivery{
+			PerDestination: 16,
+			LongestWait:    Duration(time.Minute),
+			MaxResponse:    4096,
+			SettleInterval: Duration(5 * time.Second),
+		},
 	}
 }

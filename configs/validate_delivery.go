@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var receiverName = regexp.MustCompile(`^[a-z0-9_-]+$`)
@@ -93,7 +94,9 @@ func (k *checker) delivery() {
 	}
 	k.distinct("delivery.allow", d.Allow)
 	k.number("delivery.per_destination", int64(d.PerDestination), 1, 10_000)
+	k.atLeast("delivery.longest_wait", d.LongestWait, time.Second) // asynq counts in those
 	k.number("delivery.max_response", d.MaxResponse, 1, 1<<20)
+	k.atLeast("delivery.settle_interval", d.SettleInterval, shortest)
 }
 
 // allowEntry returns what is wrong with an entry of delivery.allow.

@@ -107,4 +107,7 @@ func (k *checker) toggle() {
 		}
 	}
 	k.atLeast("toggle.poll_interval", t.PollInterval, shortest)
+	k.atLeast("toggle.drop_limit", t.DropLimit, shortest)
+	k.atLeast("toggle.settle_limit", t.SettleLimit, 0)
+	k.atLeast("toggle.restore_limit", t.RestoreLimit, shortest)
 }

@@ -59,6 +59,7 @@ func (k *checker) http() {
 	k.atLeast("http.read_timeout", h.ReadTimeout, shortest)
 	k.atLeast("http.idle_timeout", h.IdleTimeout, shortest)
 	k.atLeast("http.drain_timeout", h.DrainTimeout, 0)
+	k.between("http.status_wait", h.StatusWait, 0, maxRequestWait)
 }
 
 func (k *checker) jobs() {

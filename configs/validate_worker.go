@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"switchyard/tasks"
 )
@@ -42,7 +43,9 @@ func (k *checker) worker() {
 	k.atLeast("worker.fetch_hold", w.FetchHold, shortest)
 	k.atLeast("worker.fetch_poll", w.FetchPoll, shortest)
 	k.atLeast("worker.delayed_check", w.DelayedCheck, shortest)
+	k.atLeast("worker.held_delay", w.HeldDelay, time.Second) // asynq counts in those
 	k.atLeast("worker.shutdown_timeout", w.ShutdownTimeout, shortest)
+	k.atLeast("worker.leave_timeout", w.LeaveTimeout, shortest)
 	k.atLeast("scheduler.sweep_interval", k.c.Scheduler.SweepInterval, shortest)
 }
 

@@ -26,6 +26,7 @@ type Deliverer struct {
 	sender    *Sender
 	callbacks configs.Callbacks
 	limit     int
+	longest   time.Duration // that one that found no place waits
 
 	mu  sync.Mutex
 	now map[string]int // deliveries under way, by host:port
@@ -42,7 +43,7 @@ type crowd struct {
 
 // NewDeliverer returns a deliverer that sends with s.
 func NewDeliverer(s *Sender, c configs.Callbacks, d configs.Delivery) *Deliverer {
-	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, now: map[string]int{}, crowds: map[string]*crowd{}}
+	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, longest: d.LongestWait.Std(), now: map[string]int{}, crowds: map[string]*crowd{}}
 }
 
 // Try is one attempt, and what may be shown of where it went.
@@ -75,9 +76,6 @@ func (d *Deliverer) Enter(p tasks.CallbackPayload) (leave func(), ok bool) {
 	}, true
 }
 
-// longestPause is the longest that one that found no place waits.
-const longestPause = time.Minute
-
 // WaitPause is how long a callback that found no place should wait: longer the
 // more others wait for the same destination, so that a crowd in front of a dead
 // receiver costs no more than a few of them.
@@ -100,7 +98,7 @@ func (d *Deliverer) WaitPause(p tasks.CallbackPayload) time.Duration {
 		return c.pause
 	}
 	// About as many as have come within a pause are waiting.
-	c.pause = min(max(d.BusyPause, d.BusyPause*time.Duration(c.n/d.limit)), longestPause)
+	c.pause = min(max(d.BusyPause, d.BusyPause*time.Duration(c.n/d.limit)), d.longest)
 	if c.n = 0; c.pause == d.BusyPause {
 		delete(d.crowds, host)
 	}

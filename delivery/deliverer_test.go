@@ -29,6 +29,9 @@ func newDeliverer(t *testing.T, c configs.Callbacks, d configs.Delivery) *delive
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
+	if d.LongestWait == 0 {
+		d.LongestWait = configs.Default().Delivery.LongestWait
+	}
 	return delivery.NewDeliverer(s, c, d)
 }
 

@@ -20,9 +20,7 @@ import (
 const (
 	// settleBatch is how many debts are read at once.
 	settleBatch = 200
-	// settlePoll is how often they are looked for without having been rung
-	// for; settleAgain, after an error.
-	settlePoll  = 5 * time.Second
+	// settleAgain is when they are looked for again after an error.
 	settleAgain = 500 * time.Millisecond
 	// timeoutSlack is what a delivery's job may take beyond its attempt.
 	timeoutSlack = 15 * time.Second
@@ -35,6 +33,8 @@ type Settler struct {
 	Callbacks configs.Callbacks
 	// Client listens for the bell.
 	Client redis.UniversalClient
+	// Interval is how often debts are looked for without having been rung for.
+	Interval time.Duration
 	Log    *slog.Logger
 }
 
@@ -54,7 +54,7 @@ func (s *Settler) Run(ctx context.Context) {
 		case <-t.C:
 		}
 		t.Stop()
-		wait = settlePoll
+		wait = s.Interval
 		if err := s.settle(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("could not settle what is owed; trying again", "err", err)
 			wait = settleAgain

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -26,14 +27,18 @@ type Host struct {
 	ServerIP string
 	Ladder   *Ladder
 
-	dongles  map[int]*Dongle
 	stateDir string
+	prober   Prober
+	config   configs.Host
+
+	mu      sync.Mutex
+	dongles map[int]*Dongle
 }
 
 // NewHost sets a host up as configured. Dongles that are not configured are
 // found by address.
 func NewHost(c *configs.Config) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, dongles: map[int]*Dongle{}}
+	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err
@@ -43,6 +48,9 @@ func NewHost(c *configs.Config) (*Host, error) {
 		AcceptUnchanged: c.Toggle.Unchanged == "accept",
 		StepLimit:       c.Toggle.StepLimit.Std(),
 		Poll:            c.Toggle.PollInterval.Std(),
+		DropLimit:       c.Toggle.DropLimit.Std(),
+		SettleLimit:     c.Toggle.SettleLimit.Std(),
+		RestoreLimit:    c.Toggle.RestoreLimit.Std(),
 	}
 	for _, m := range c.Toggle.Methods {
 		h.Ladder.Methods = append(h.Ladder.Methods, Method(m))
@@ -50,28 +58,60 @@ func NewHost(c *configs.Config) (*Host, error) {
 	for _, d := range c.Toggle.DataswitchHolds {
 		h.Ladder.Holds = append(h.Ladder.Holds, d.Std())
 	}
-	prober := Prober{URLs: c.Host.EchoURLs, Timeout: c.Host.ProbeTimeout.Std(), HostIP: ip}
-	found := c.Host.Dongles
-	if len(found) == 0 {
-		if found, err = discover(); err != nil {
+	h.prober = Prober{URLs: c.Host.EchoURLs, Timeout: c.Host.ProbeTimeout.Std(), HostIP: ip}
+	for _, d := range c.Host.Dongles {
+		if err := h.add(d); err != nil {
 			return nil, err
 		}
 	}
-	for _, d := range found {
-		if err := h.add(d, prober, c.Host); err != nil {
-			return nil, err
-		}
+	if _, err := h.Discover(); err != nil {
+		return nil, err
 	}
 	return h, nil
 }
 
-func (h *Host) add(d configs.Dongle, p Prober, c configs.Host) error {
+// Discover looks for dongles that the host has got since it last looked, by its
+// own addresses, and returns their subnets. One that was found stays, whether it
+// is plugged in or not. Where dongles are configured there are no others.
+func (h *Host) Discover() ([]int, error) {
+	if len(h.config.Dongles) > 0 {
+		return nil, nil
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("looking for dongles: %w", err)
+	}
+	return h.addFound(addrs)
+}
+
+// addFound adds the dongles that these addresses of the host tell of.
+func (h *Host) addFound(addrs []net.Addr) (found []int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n := tasks.MinSubnet; n <= tasks.MaxSubnet; n++ {
+		want := BoundNetwork{Subnet: n}.Address()
+		if h.dongles[n] != nil || !slices.ContainsFunc(addrs, func(a net.Addr) bool {
+			ip, ok := a.(*net.IPNet)
+			return ok && ip.IP.Equal(want)
+		}) {
+			continue
+		}
+		if err := h.add(configs.Dongle{Subnet: n}); err != nil {
+			return found, err
+		}
+		found = append(found, n)
+	}
+	return found, nil
+}
+
+// add makes a dongle. Called with mu held, or before the host is anybody's.
+func (h *Host) add(d configs.Dongle) error {
 	var n Network = BoundNetwork{Subnet: d.Subnet}
 	modem := d.Modem
 	if modem == "" {
 		modem = fmt.Sprintf("http://192.168.%d.1", d.Subnet)
 	}
-	opt := hilink.Options{Timeout: c.ModemTimeout.Std()}
+	opt := hilink.Options{Timeout: h.config.ModemTimeout.Std()}
 	if d.Gateway != "" {
 		// Simulated: its web API is where it is said to be.
 		n = GatewayNetwork{Subnet: d.Subnet, Addr: d.Gateway}
@@ -83,7 +123,7 @@ func (h *Host) add(d configs.Dongle, p Prober, c configs.Host) error {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
 	h.dongles[d.Subnet] = &Dongle{
-		Subnet: d.Subnet, Modem: client, Network: n, Prober: p,
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober,
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
 	return nil
@@ -91,6 +131,8 @@ func (h *Host) add(d configs.Dongle, p Prober, c configs.Host) error {
 
 // Dongle returns the dongle with this subnet. Error: ErrNoDongle.
 func (h *Host) Dongle(subnet int) (*Dongle, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	d := h.dongles[subnet]
 	if d == nil {
 		return nil, fmt.Errorf("%w: %d", ErrNoDongle, subnet)
@@ -100,12 +142,19 @@ func (h *Host) Dongle(subnet int) (*Dongle, error) {
 
 // Subnets are those of the host's dongles, ascending.
 func (h *Host) Subnets() []int {
-	out := make([]int, 0, len(h.dongles))
-	for n := range h.dongles {
-		out = append(out, n)
+	all := h.all()
+	out := make([]int, len(all))
+	for i, d := range all {
+		out[i] = d.Subnet
 	}
-	slices.Sort(out)
 	return out
+}
+
+// all are the host's dongles, by subnet.
+func (h *Host) all() []*Dongle {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.SortedFunc(maps.Values(h.dongles), func(a, b *Dongle) int { return a.Subnet - b.Subnet })
 }
 
 // Collect reads every dongle at once and calls got, from one goroutine at a
@@ -113,12 +162,12 @@ func (h *Host) Subnets() []int {
 func (h *Host) Collect(ctx context.Context, got func(subnet int, d hosts.Dongle)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	for n, d := range h.dongles {
+	for _, d := range h.all() {
 		wg.Go(func() {
 			found := d.Collect(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			got(n, found)
+			got(d.Subnet, found)
 		})
 	}
 	wg.Wait()
@@ -129,28 +178,9 @@ func (h *Host) LockPath() string { return filepath.Join(h.stateDir, "host-"+h.Na
 
 // Close drops the connections to the modems.
 func (h *Host) Close() {
-	for _, d := range h.dongles {
+	for _, d := range h.all() {
 		d.Modem.Close()
 	}
-}
-
-// discover finds dongles by the host's own addresses in their networks.
-func discover() ([]configs.Dongle, error) {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, fmt.Errorf("looking for dongles: %w", err)
-	}
-	var out []configs.Dongle
-	for n := tasks.MinSubnet; n <= tasks.MaxSubnet; n++ {
-		want := BoundNetwork{Subnet: n}.Address()
-		if slices.ContainsFunc(addrs, func(a net.Addr) bool {
-			ip, ok := a.(*net.IPNet)
-			return ok && ip.IP.Equal(want)
-		}) {
-			out = append(out, configs.Dongle{Subnet: n})
-		}
-	}
-	return out, nil
 }
 
 // serverIP is the host's public address: as configured, else the uplink's,

@@ -84,6 +84,7 @@ func TestNewHost(t *testing.T) {
 	want := &hardware.Ladder{
 		Methods: []hardware.Method{"dataswitch", "net_mode"}, AcceptUnchanged: true, StepLimit: 45 * time.Second,
 		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 100 * time.Millisecond,
+		DropLimit: 3 * time.Second, SettleLimit: 2 * time.Second, RestoreLimit: 30 * time.Second,
 	}
 	if diff := cmp.Diff(want, h.Ladder); diff != "" {
 		t.Errorf("ladder (-want +got):\n%s", diff)

@@ -40,6 +40,14 @@ type Ladder struct {
 	Holds []time.Duration
 	// Poll is how often a modem is asked.
 	Poll time.Duration
+	// DropLimit is how long a modem that was told to change its mode may stay
+	// on the network before it counts as having ignored it.
+	DropLimit time.Duration
+	// SettleLimit is how long a modem that never left the network is watched
+	// for a new address.
+	SettleLimit time.Duration
+	// RestoreLimit bounds putting things back, beyond the toggle's own time.
+	RestoreLimit time.Duration
 	// Repairs by step (1, 3, 4). A step that is missing is passed over.
 	Repairs map[int]Repair
 }
@@ -86,10 +94,16 @@ func (l *Ladder) Toggle(ctx context.Context, d *Dongle, hooks Hooks) (tasks.Togg
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	t := &toggle{Ladder: l, d: d, hooks: hooks}
-	if err := t.putBack(ctx); err != nil && ctx.Err() != nil {
-		return tasks.ToggleOutcome{}, context.Cause(ctx)
+	if u, err := d.unfinished(); err == nil && !u.nothing() {
+		// That already is work on the modem.
+		if err := hooks.Check(ctx); err != nil {
+			return tasks.ToggleOutcome{}, err
+		}
+		if err := t.putBack(ctx); err != nil && ctx.Err() != nil {
+			return tasks.ToggleOutcome{}, context.Cause(ctx)
+		}
+		// Where a modem would not take it back now, step 2 tries again.
 	}
-	// Where a modem would not take it back now, step 2 tries again.
 	return t.climb(ctx)
 }
 

@@ -16,17 +16,6 @@ const (
 	modeLTE  = "03"
 )
 
-const (
-	// dropLimit is how long a modem that was told to change its mode may stay
-	// on the network before it counts as having ignored it.
-	dropLimit = 3 * time.Second
-	// restoreLimit bounds putting things back, beyond the toggle's own time.
-	restoreLimit = 30 * time.Second
-	// settleLimit is how long a modem that never left the network is watched
-	// for a new address.
-	settleLimit = 2 * time.Second
-)
-
 // netMode sets the mode to automatic, then to LTE, then back to what it was:
 // leaving and joining the network is what brings a new address. The original
 // mode comes back whatever happens.
@@ -93,7 +82,12 @@ func (t *toggle) setMode(ctx context.Context, m hilink.NetMode) error {
 // may pass (a modem that hangs, its network being away), since nobody will
 // later: until the modem takes it or refuses it for good.
 func (t *toggle) restore(ctx context.Context, set func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreLimit, fmt.Errorf("not taken within %s", restoreLimit))
+	return t.bring(context.WithoutCancel(ctx), set)
+}
+
+// bring is restore that ends with ctx.
+func (t *toggle) bring(ctx context.Context, set func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.RestoreLimit, fmt.Errorf("not taken within %s", t.RestoreLimit))
 	defer cancel()
 	return t.insist(ctx, func() error { return set(ctx) }, func(err error) bool {
 		_, refused := errors.AsType[*hilink.Error](err)
@@ -166,7 +160,7 @@ func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, 
 
 // awaitDrop waits until the modem is off the network; false if it stays on.
 func (t *toggle) awaitDrop(ctx context.Context) (bool, error) {
-	end := time.Now().Add(dropLimit)
+	end := time.Now().Add(t.DropLimit)
 	for time.Now().Before(end) {
 		if s, err := t.d.Modem.Status(ctx); err == nil && !s.Connected() {
 			return true, nil
@@ -180,9 +174,9 @@ func (t *toggle) awaitDrop(ctx context.Context) (bool, error) {
 
 // awaitNew waits until the modem is back and shows an address. dropped tells
 // that it has left the network, so the address it comes back with is final;
-// else it is given settleLimit to show another one.
+// else it is given SettleLimit to show another one.
 func (t *toggle) awaitNew(ctx context.Context, dropped bool) (result, netip.Addr, error) {
-	settled := time.Now().Add(settleLimit)
+	settled := time.Now().Add(t.SettleLimit)
 	for {
 		s, err := t.d.Modem.Status(ctx)
 		switch {

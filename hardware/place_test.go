@@ -307,6 +307,7 @@ func (p *place) ladder() *hardware.Ladder {
 	l := &hardware.Ladder{
 		Methods: []hardware.Method{hardware.MethodNetMode, hardware.MethodDataswitch}, StepLimit: 45 * time.Second,
 		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 250 * time.Millisecond, Repairs: map[int]hardware.Repair{},
+		DropLimit: 3 * time.Second, SettleLimit: 2 * time.Second, RestoreLimit: restoreLimit,
 	}
 	for step, what := range p.repairs {
 		if what != missing {

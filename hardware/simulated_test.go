@@ -62,6 +62,7 @@ func newStickWith(t *testing.T, opt sim.Options, answer time.Duration) *stick {
 	s.ladder = &hardware.Ladder{
 		Methods: []hardware.Method{hardware.MethodNetMode, hardware.MethodDataswitch}, StepLimit: 10 * time.Second,
 		Holds: []time.Duration{10 * time.Millisecond, 250 * time.Millisecond}, Poll: 10 * time.Millisecond,
+		DropLimit: 3 * time.Second, SettleLimit: 2 * time.Second, RestoreLimit: restoreLimit,
 	}
 	return s
 }

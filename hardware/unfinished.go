@@ -71,14 +71,15 @@ func (d *Dongle) leave(change func(*unfinished)) error {
 	return nil
 }
 
-// putBack undoes what an earlier process left changed.
+// putBack undoes what an earlier process left changed. When ctx ends it stops,
+// and leaves it to the next one.
 func (t *toggle) putBack(ctx context.Context) error {
 	u, err := t.d.unfinished()
 	if err != nil || u.nothing() {
 		return err
 	}
 	if u.DataOff {
-		if err := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetDataSwitch(ctx, true) }); err != nil {
+		if err := t.bring(ctx, func(ctx context.Context) error { return t.d.Modem.SetDataSwitch(ctx, true) }); err != nil {
 			return fmt.Errorf("switching mobile data on again: %w", err)
 		}
 		if err := t.d.leave(func(u *unfinished) { u.DataOff = false }); err != nil {
@@ -86,7 +87,7 @@ func (t *toggle) putBack(ctx context.Context) error {
 		}
 	}
 	if u.NetMode != nil {
-		if err := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetNetMode(ctx, *u.NetMode) }); err != nil {
+		if err := t.bring(ctx, func(ctx context.Context) error { return t.d.Modem.SetNetMode(ctx, *u.NetMode) }); err != nil {
 			return fmt.Errorf("putting back net mode %s: %w", u.NetMode.Mode, err)
 		}
 		return t.d.leave(func(u *unfinished) { u.NetMode = nil })
@@ -98,17 +99,16 @@ func (t *toggle) putBack(ctx context.Context) error {
 // dongle after the other, unless a toggle does so first.
 func (h *Host) PutBack(ctx context.Context) error {
 	var errs []error
-	for _, n := range h.Subnets() {
-		d := h.dongles[n]
+	for _, d := range h.all() {
 		if u, err := d.unfinished(); err == nil && u.nothing() {
 			continue
 		}
 		lock, err := WaitLock(ctx, d.LockPath, nil)
 		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("dongle %d: %w", n, err))...)
+			return errors.Join(append(errs, fmt.Errorf("dongle %d: %w", d.Subnet, err))...)
 		}
 		if err := (&toggle{Ladder: h.Ladder, d: d}).putBack(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("dongle %d: %w", n, err))
+			errs = append(errs, fmt.Errorf("dongle %d: %w", d.Subnet, err))
 		}
 		errs = append(errs, lock.Unlock())
 	}

@@ -1,14 +1,20 @@
 package hardware_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"switchyard/configs"
 	"switchyard/hardware"
+	"switchyard/hardware/hilink"
+	"switchyard/jobs"
 	simhilink "switchyard/sim/hilink"
 	"switchyard/tasks"
 )
@@ -72,6 +78,53 @@ func TestWhatAKilledToggleLeftIsPutBack(t *testing.T) {
 			if _, err := os.Stat(file); !os.IsNotExist(err) {
 				t.Errorf("what was put back is still noted: %v", err)
 			}
+		})
+	}
+}
+
+// A toggle that is no longer its worker's touches nothing, and one that is
+// cancelled while a silent modem is to be put in order ends at once; either way
+// what is left to put back stays noted for the next one.
+func TestPuttingBackIsTheTogglesWork(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		check func(context.CancelCauseFunc) error
+		want  error
+	}{
+		"lost": {func(context.CancelCauseFunc) error { return jobs.ErrLost }, jobs.ErrLost},
+		"cancelled": {func(cancel context.CancelCauseFunc) error {
+			time.AfterFunc(time.Second, func() { cancel(errCancelled) })
+			return nil
+		}, errCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				p := newPlace(t, healthy)
+				m := &moody{Modem: p.modem(), errs: []error{fmt.Errorf("set: %w (4s)", hilink.ErrTimeout)}}
+				m.on.Store(true)
+				d := p.dongle(t, m)
+				left := []byte(`{"net_mode":{"Mode":"03"}}`)
+				if err := os.WriteFile(p.note, left, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				j := &journal{CheckFn: func(context.Context) error { return tt.check(cancel) }}
+				began := time.Now()
+				if _, err := p.ladder().Toggle(ctx, d, j.hooks()); !errors.Is(err, tt.want) {
+					t.Errorf("ended with %v, want %v", err, tt.want)
+				}
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("it took %s to end", took)
+				}
+				if got, err := os.ReadFile(p.note); err != nil || !bytes.Equal(got, left) {
+					t.Errorf("noted is %q, %v, want it as it was", got, err)
+				}
+				if len(p.did) > 0 {
+					t.Errorf("it did %q to the modem", p.did)
+				}
+			})
 		})
 	}
 }

@@ -48,7 +48,7 @@ func mixed(i int) jobs.Request {
 	case 0:
 		d = tasks.NewToggle(tasks.TogglePayload{Host: host, Subnet: 16}, time.Minute, time.Time{})
 	case 1:
-		d = tasks.NewCollect(host, time.Minute)
+		d = tasks.NewCollect(host, time.Minute, time.Time{})
 	default:
 		d = ordered("", i).Draft
 	}

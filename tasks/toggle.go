@@ -153,11 +153,12 @@ type CollectPayload struct {
 	Host string `json:"host"`
 }
 
-// NewCollect drafts the collection of a host's dongles. Requests join.
-func NewCollect(host string, limit time.Duration) Draft {
+// NewCollect drafts the collection of a host's dongles. Requests join. Whoever
+// wants it waits for it, so one that no worker takes up by expires just ends.
+func NewCollect(host string, limit time.Duration, expires time.Time) Draft {
 	return Draft{
 		Type: Collect, Host: host, Queue: HostStatusQueue(host), JoinKey: "collect",
-		Payload: mustJSON(CollectPayload{Host: host}), Limit: limit, MaxTries: 1,
+		Payload: mustJSON(CollectPayload{Host: host}), Limit: limit, MaxTries: 1, Expires: expires,
 	}
 }
 

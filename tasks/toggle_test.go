@@ -172,11 +172,12 @@ func TestNewToggle(t *testing.T) {
 // Ensure collections of a host join, and wait apart from its toggles.
 func TestNewCollect(t *testing.T) {
 	t.Parallel()
+	expires := time.Date(2025, 12, 13, 13, 49, 40, 0, time.UTC)
 	want := tasks.Draft{
 		Type: tasks.Collect, Host: "seoul-1", Queue: "host:seoul-1:status", JoinKey: "collect",
-		Payload: []byte(`{"host":"seoul-1"}`), Limit: time.Second, MaxTries: 1,
+		Payload: []byte(`{"host":"seoul-1"}`), Limit: time.Second, MaxTries: 1, Expires: expires,
 	}
-	if diff := cmp.Diff(want, tasks.NewCollect("seoul-1", time.Second)); diff != "" {
+	if diff := cmp.Diff(want, tasks.NewCollect("seoul-1", time.Second, expires)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

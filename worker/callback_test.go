@@ -49,7 +49,7 @@ func setupPost(t *testing.T, change ...func(*configs.Callbacks, *configs.Deliver
 			Name: name, StartURL: r.URL() + "/toggle/start", ResultURL: r.URL() + "/toggle/result",
 		})
 	}
-	limits := configs.Delivery{PerDestination: 16, MaxResponse: 4096, Allow: []string{loopback}}
+	limits := configs.Delivery{PerDestination: 16, LongestWait: configs.Duration(time.Minute), MaxResponse: 4096, Allow: []string{loopback}}
 	for _, c := range change {
 		c(&p.callbacks, &limits)
 	}
@@ -250,7 +250,7 @@ func TestCallback_endToEnd(t *testing.T) {
 	t.Parallel()
 	p := setupPost(t)
 	guest := newReceiver(t)
-	s := &delivery.Settler{Store: p.store, Callbacks: p.callbacks, Client: p.rdb, Log: discard}
+	s := &delivery.Settler{Store: p.store, Callbacks: p.callbacks, Client: p.rdb, Interval: 5 * time.Second, Log: discard}
 	p.run(t, s.Run)
 	id := p.accept(t, jobs.Request{Draft: tasks.NewToggle(tasks.TogglePayload{Host: "h1", ServerIP: "198.51.100.7", Subnet: 16}, time.Minute, time.Time{})})
 	joined := jobs.Request{Draft: tasks.NewToggle(tasks.TogglePayload{Host: "h1", ServerIP: "198.51.100.7", Subnet: 16}, time.Minute, time.Time{})}

@@ -36,8 +36,6 @@ var errHeld = errors.New("held by another handler")
 var errNoReason = errors.New("the handler gave no reason")
 
 const (
-	// heldDelay is when a held task is looked at again.
-	heldDelay = 5 * time.Second
 	// storePause is the pause between two tries to reach Redis.
 	storePause = 200 * time.Millisecond
 	// progressTimeout bounds what noting progress may cost a handler.

@@ -124,7 +124,7 @@ func (b *bundle) options(h worker.Handler, change ...func(*worker.Options)) work
 		Queues:   []worker.Queue{{Name: queue, Concurrency: 4}},
 		Handlers: map[tasks.Type]worker.Handler{tasks.Callback: h},
 		Log:      discard, Heartbeat: time.Hour, FetchHold: time.Hour, FetchPoll: time.Hour, DelayedCheck: time.Hour,
-		ShutdownTimeout: 30 * time.Second,
+		HeldDelay: 5 * time.Second, ShutdownTimeout: 30 * time.Second,
 	}
 	for _, c := range change {
 		c(&o)

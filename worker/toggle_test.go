@@ -250,7 +250,7 @@ func TestCollect(t *testing.T) {
 	t.Parallel()
 	h := setupHost(t)
 	h.work(t)
-	if j := h.ended(t, h.accept(t, jobs.Request{Draft: tasks.NewCollect("h1", time.Minute)})); j.State != jobs.Completed || j.Error != "" {
+	if j := h.ended(t, h.accept(t, jobs.Request{Draft: tasks.NewCollect("h1", time.Minute, time.Time{})})); j.State != jobs.Completed || j.Error != "" {
 		t.Errorf("%+v", j)
 	}
 	d, known, last := h.dongle(t)

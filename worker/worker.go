@@ -45,6 +45,8 @@ type Options struct {
 	FetchPoll time.Duration
 	// DelayedCheck is how often delayed tasks are looked through.
 	DelayedCheck time.Duration
+	// HeldDelay is when a task that another worker has is looked at again.
+	HeldDelay time.Duration
 	// ShutdownTimeout is what cancelled handlers have to end.
 	ShutdownTimeout time.Duration
 	// OnBeat is called with every heartbeat, for what has the same rhythm.
@@ -130,7 +132,7 @@ func (w *Worker) Start(ctx context.Context) error {
 			DelayedTaskCheckInterval: w.opt.DelayedCheck,
 			JanitorInterval:          time.Hour, // nothing is kept in asynq's completed set
 			ShutdownTimeout:          time.Second,
-			RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return heldDelay },
+			RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return w.opt.HeldDelay },
 			IsFailure:                func(err error) bool { return !errors.Is(err, errHeld) },
 			Logger:                   asynqLog{w.opt.Log.With("queue", q.Name)},
 			LogLevel:                 asynq.WarnLevel,
