@@ -51,6 +51,7 @@ func New(opt Options) *Server {
 	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
 	r := chi.NewRouter()
 	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
+	r.Use(s.answerRepeats(r)) // behind the access check: it asks who is calling
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
@@ -188,10 +189,7 @@ func headIsGet(next http.Handler) http.Handler {
 
 // allowed are the methods that the address takes.
 func allowed(routes chi.Routes, r *http.Request) (methods []string) {
-	path := r.URL.Path
-	if c := chi.RouteContext(r.Context()); c.RoutePath != "" {
-		path = c.RoutePath // without the slash at its end
-	}
+	path := routePath(r)
 	for _, m := range []string{http.MethodGet, http.MethodPost} {
 		if !routes.Match(chi.NewRouteContext(), m, path) {
 			continue

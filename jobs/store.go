@@ -23,6 +23,9 @@ var (
 	ErrUnavailable = errors.New("redis is out of reach")
 	// ErrIdempotencyConflict: the Idempotency-Key was used with another body.
 	ErrIdempotencyConflict = errors.New("idempotency key was used with another request")
+	// ErrInProgress: the first request under the Idempotency-Key has not been
+	// answered yet.
+	ErrInProgress = errors.New("the first request under this idempotency key is under way")
 	// ErrFinal: the job has ended already.
 	ErrFinal = errors.New("job has ended")
 	// ErrNotRetryable: the job has not failed, or its type is never run again.
