@@ -224,7 +224,11 @@ func (h *heldAnswer) Write(b []byte) (int, error) {
 // Flush keeps what is held back from being flushed past us.
 func (*heldAnswer) Flush() {}
 
-// Unwrap is for http.ResponseController: deadlines are the connection's.
+// SetReadDeadline does nothing: the body has been read, and a deadline now would
+// be for the rest of the connection, whose end is taken for the client's.
+func (*heldAnswer) SetReadDeadline(time.Time) error { return nil }
+
+// Unwrap is for http.ResponseController.
 func (h *heldAnswer) Unwrap() http.ResponseWriter { return h.w }
 
 func (h *heldAnswer) answer() jobs.Answer {
