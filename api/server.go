@@ -48,7 +48,7 @@ type Server struct {
 
 // New returns a server that has not been asked anything.
 func New(opt Options) *Server {
-	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
+	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), stop: make(chan struct{})}
 	r := chi.NewRouter()
 	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
 	r.Use(s.answerRepeats(r)) // behind the access check: it asks who is calling

@@ -155,41 +155,6 @@ func (s *Store) getAt(ctx context.Context, h home, id string) (*Job, error) {
 	return j, nil
 }
 
-// UnderWay returns the unfinished jobs of a host that hold these join keys.
-// Error: ErrUnavailable.
-func (s *Store) UnderWay(ctx context.Context, host string, joinKeys []string) (map[string]*Job, error) {
-	if len(joinKeys) == 0 {
-		return nil, nil
-	}
-	h := home(host)
-	keys := make([]string, len(joinKeys))
-	for i, k := range joinKeys {
-		keys[i] = h.join(k)
-	}
-	ids, err := s.rdb.MGet(ctx, keys...).Result()
-	if err != nil {
-		return nil, unavailable("reading what is under way on host "+host, err)
-	}
-	var members, held []string
-	for i, v := range ids {
-		if id, ok := v.(string); ok {
-			members = append(members, h.member(id))
-			held = append(held, joinKeys[i])
-		}
-	}
-	found, err := s.read(ctx, members)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]*Job, len(found))
-	for i, j := range found {
-		if j != nil && !j.State.Final() {
-			out[held[i]] = j
-		}
-	}
-	return out, nil
-}
-
 // Audience is who wants to know of the job's end: chats and callback URLs, each
 // once, those of joined requests too.
 func (s *Store) Audience(ctx context.Context, j *Job) (chats, urls []string, err error) {
