@@ -43,9 +43,9 @@ const (
 // keptHeaders are those of an answer that a repeat gets, too.
 var keptHeaders = []string{"Content-Type", "Location", "Cache-Control"}
 
-// idempotent describes the header in the inputs of operations; answerRepeats
-// reads it.
-type idempotent struct {
+// Idempotent describes the header in the inputs of operations that it is part of;
+// answerRepeats reads it.
+type Idempotent struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Visible ASCII of your choice. The same key and content within jobs.idempotency_window (24 hours by default) get the first answer again."`
 }
 

@@ -152,8 +152,11 @@ func describe(d *huma.ErrorDetail) (field, code, detail string) {
 	if strings.HasPrefix(d.Message, "required ") { // of a query, header or path
 		return field, "missing_" + snake(field), "The parameter " + field + " is missing."
 	}
-	if d.Message == "unexpected property" {
+	switch d.Message {
+	case "unexpected property":
 		return field, "unknown_field", "There is no field " + field + "."
+	case "unknown query parameter":
+		return field, "unknown_parameter", "There is no parameter " + field + "."
 	}
 	words := d.Message
 	switch {

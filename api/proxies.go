@@ -51,6 +51,10 @@ var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,
 
 func (c ChatID) valid() bool { return chatForm.MatchString(string(c)) }
 
+func invalidChatID() *Problem {
+	return problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // ToggleRequest is the body of POST /api/v1/proxies/toggle.
@@ -72,7 +76,7 @@ type JobAccepted struct {
 }
 
 type toggleInput struct {
-	idempotent
+	Idempotent
 	Body ToggleRequest
 }
 
@@ -116,7 +120,7 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 		return nil, p
 	}
 	if b.ChatID != "" && !b.ChatID.valid() {
-		return nil, problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
+		return nil, invalidChatID()
 	}
 	if b.CallbackURL != "" {
 		if err := delivery.CheckURL(b.CallbackURL); err != nil {
@@ -268,7 +272,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 	if name == "" {
 		field = "server_ip"
 	}
-	return nil, problem(http.StatusNotFound, "unknown_host", field, "No such host has registered.")
+	return nil, unknownHost(field)
 }
 
 // onlyHost is the host of a request that names none.

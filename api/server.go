@@ -67,6 +67,7 @@ func New(opt Options) *Server {
 func (s *Server) routes(r chi.Router) {
 	api := humachi.New(r, humaConfig(s.opt.Version))
 	s.proxyOperations(api)
+	s.hostOperations(api)
 	s.jobOperations(api)
 	r.Get("/toggle/{subnet}", s.toggleBySubnet)
 	r.Post("/toggle/{subnet}", s.toggleBySubnet)
@@ -190,7 +191,7 @@ func headIsGet(next http.Handler) http.Handler {
 // allowed are the methods that the address takes.
 func allowed(routes chi.Routes, r *http.Request) (methods []string) {
 	path := routePath(r)
-	for _, m := range []string{http.MethodGet, http.MethodPost} {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		if !routes.Match(chi.NewRouteContext(), m, path) {
 			continue
 		}
