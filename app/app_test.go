@@ -84,8 +84,8 @@ func TestStartAndStopTwice(t *testing.T) {
 	r := hosts.New(b.redis(t), time.Hour)
 	h, err := r.Get(b.ctx, "seoul-1")
 	must(t, err)
-	if r.Online(h, time.Now()) {
-		t.Errorf("a host that was stopped is online: %+v", h)
+	if r.Online(h, time.Now()) || h.Seen.IsZero() {
+		t.Errorf("a host that was stopped is online, or was never seen: %+v", h)
 	}
 }
 

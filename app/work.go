@@ -136,14 +136,12 @@ func (a *App) setUpHost(ctx context.Context) error {
 // worker left. Where that was another machine's, it is left to the sweep: our
 // lock says nothing about who runs there.
 func (a *App) claimHost(ctx context.Context, p *jobs.Process) error {
-	i := a.hostInfo
-	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
-	inherits, err := a.registry.Claim(ctx, i)
+	inherits, err := a.registry.Claim(ctx, a.seen())
 	if err != nil {
-		return fmt.Errorf("becoming host %s: %w", i.Name, err)
+		return fmt.Errorf("becoming host %s: %w", a.host.Name, err)
 	}
 	if !inherits {
-		a.log.Info("took the host's name over from another machine", "host", i.Name)
+		a.log.Info("took the host's name over from another machine", "host", a.host.Name)
 		return nil
 	}
 	return a.takeOver(ctx, p)
@@ -168,13 +166,18 @@ func (a *App) takeOver(ctx context.Context, p *jobs.Process) error {
 // register is the host's heartbeat. A process that was replaced while it was away
 // ends: its tasks are another's now.
 func (a *App) register(ctx context.Context) error {
-	i := a.hostInfo
-	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
-	err := a.registry.Register(ctx, i)
+	err := a.registry.Register(ctx, a.seen())
 	if errors.Is(err, hosts.ErrTaken) {
 		a.fail(fmt.Errorf("this process was replaced: %w", err))
 	}
 	return err
+}
+
+// seen is what the host says of itself now.
+func (a *App) seen() hosts.Info {
+	i := a.hostInfo
+	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
+	return i
 }
 
 // collectLoop reads the dongles at once, and then in its rhythm.
@@ -208,7 +211,7 @@ func (a *App) leaveHost(ctx context.Context) error {
 	}
 	var errs []error
 	if a.worker != nil {
-		errs = append(errs, bounded(ctx, leaveTimeout, func(ctx context.Context) error { return a.registry.Leave(ctx, a.hostInfo) }))
+		errs = append(errs, bounded(ctx, leaveTimeout, func(ctx context.Context) error { return a.registry.Leave(ctx, a.seen()) }))
 	}
 	a.host.Close()
 	if a.hostLock != nil {

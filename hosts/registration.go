@@ -87,7 +87,8 @@ func (r *Registry) register(ctx context.Context, i Info, how string) (before str
 	return "", &TakenError{Host: i.Name, ServerIP: res[1], Since: time.UnixMilli(since)}
 }
 
-// Leave marks the host offline at once, unless another process has the name.
+// Leave marks the host offline at once, as of i.Seen, unless another process has
+// the name.
 func (r *Registry) Leave(ctx context.Context, i Info) error {
 	i.Left = true
 	b, err := json.Marshal(i)
