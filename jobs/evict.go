@@ -85,8 +85,8 @@ func (s *Store) evict(ctx context.Context, h home, id string) error {
 	return fmt.Errorf("ending job %s: it changed %d times in between: %w", id, evictTries, ErrUnavailable)
 }
 
-// dropQueues drops a host's queues from asynq, with the tasks in them, and who
-// took tasks from them. asynq itself would refuse while a task is active, as
+// dropQueues drops a host's queues from asynq, with the tasks in them, and the
+// dead who took tasks from them. asynq itself would refuse while a task is active, as
 // those of a worker that died are for good.
 func (s *Store) dropQueues(ctx context.Context, host string) error {
 	for _, queue := range []string{tasks.HostQueue(host), tasks.HostStatusQueue(host)} {
@@ -122,7 +122,8 @@ func (s *Store) dropQueues(ctx context.Context, host string) error {
 			return unavailable("dropping queue "+queue, err)
 		}
 	}
-	if err := s.rdb.Del(ctx, home(host).processes()).Err(); err != nil {
+	now := strconv.FormatInt(s.Now().UnixMilli(), 10)
+	if err := s.rdb.ZRemRangeByScore(ctx, home(host).processes(), "-inf", now).Err(); err != nil {
 		return unavailable("forgetting the processes of host "+host, err)
 	}
 	return nil
