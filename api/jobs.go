@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/tasks"
 )
@@ -63,6 +65,11 @@ type jobInput struct {
 	ID string `path:"id" maxLength:"64" doc:"The job's id" example:"j_01k9zd3v5y8m1q2r3s4t5v6w7x"`
 }
 
+type jobActionInput struct {
+	ID string `path:"id" maxLength:"64" doc:"The job's id" example:"j_01k9zd3v5y8m1q2r3s4t5v6w7x"`
+	Idempotent
+}
+
 type jobOutput struct {
 	Body JobDocument
 }
@@ -88,17 +95,22 @@ type jobsOutput struct {
 }
 
 type acceptedOutput struct {
-	Body JobAccepted
+	// Replayed is set for repeats, beside us.
+	Replayed string `header:"Idempotency-Replayed" doc:"true: this is the first answer under the Idempotency-Key, again"`
+	Body     JobAccepted
 }
 
 func (s *Server) jobOperations(api huma.API) {
+	write := map[string]any{"scope": "jobs:write"}
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{"Jobs"},
-		Summary: "The newest jobs", Errors: []int{400, 503},
+		Summary:     "The newest jobs",
+		Description: "Conditions hold together. Where few jobs meet them a page may be shorter than limit, even empty; next_cursor then leads on.",
+		Errors:      []int{400, 503}, Metadata: map[string]any{"scope": "jobs:read"}, RejectUnknownQueryParameters: true,
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{"Jobs"},
-		Summary: "One job", Errors: []int{404, 503},
+		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{"scope": "jobs:read"},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()
@@ -112,11 +124,13 @@ func (s *Server) jobOperations(api huma.API) {
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{"Jobs"},
 		Summary:       "Cancel a job",
 		Description:   "A job that waits is cancelled at once; the worker of a running one is asked to stop, and leaves things in order first.",
-		DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
+		DefaultStatus: http.StatusAccepted, Errors: []int{400, 404, 409, 422, 503}, Metadata: write,
 	}, s.cancelJob)
 	huma.Register(api, huma.Operation{
 		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{"Jobs"},
-		Summary: "Run a failed or cancelled job again", DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
+		Summary:       "Run a failed or cancelled job again",
+		Description:   "As its next attempt. Orders are never run again, nor are jobs of a host that was removed.",
+		DefaultStatus: http.StatusAccepted, Errors: []int{400, 404, 409, 422, 503}, Metadata: write,
 	}, s.retryJob)
 }
 
@@ -129,6 +143,12 @@ func (s *Server) get(ctx context.Context, id string) (*jobs.Job, error) {
 }
 
 func (s *Server) listJobs(ctx context.Context, in *jobsInput) (*jobsOutput, error) {
+	if in.ChatID != "" && !ChatID(in.ChatID).valid() {
+		return nil, invalidChatID()
+	}
+	if in.Host != "" && !tasks.ValidHost(in.Host) {
+		return nil, problem(http.StatusBadRequest, "invalid_host", "host", "host is the name of a host: a-z, 0-9 and dashes inside.")
+	}
 	f := jobs.Filter{ChatID: in.ChatID, Host: in.Host, Type: tasks.Type(in.Type), State: jobs.State(in.State)}
 	if f.Type != "" && !f.Type.Known() {
 		return nil, problem(http.StatusBadRequest, "invalid_type", "type", "There are no jobs of this type.")
@@ -149,7 +169,7 @@ func (s *Server) listJobs(ctx context.Context, in *jobsInput) (*jobsOutput, erro
 	return out, nil
 }
 
-func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*acceptedOutput, error) {
+func (s *Server) cancelJob(ctx context.Context, in *jobActionInput) (*acceptedOutput, error) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
@@ -163,15 +183,36 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*acceptedOutput, 
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(state)}}, nil
 }
 
-func (s *Server) retryJob(ctx context.Context, in *jobInput) (*acceptedOutput, error) {
+func (s *Server) retryJob(ctx context.Context, in *jobActionInput) (*acceptedOutput, error) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
 		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
+	}
+	if p := s.hostIsThere(ctx, in.ID); p != nil {
+		return nil, p
 	}
 	if err := s.opt.Store.Reopen(ctx, in.ID); err != nil {
 		return nil, fromJobs(s.opt.Log, err)
 	}
 	s.opt.Log.Info("job runs again", "job", in.ID)
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(jobs.Queued)}}, nil
+}
+
+// hostIsThere refuses a job whose host was removed: nobody would take it up.
+func (s *Server) hostIsThere(ctx context.Context, id string) *Problem {
+	j, err := s.opt.Store.Get(ctx, id)
+	if err != nil {
+		return fromJobs(s.opt.Log, err)
+	}
+	if j.Host == "" {
+		return nil
+	}
+	switch _, err := s.opt.Registry.Get(ctx, j.Host); {
+	case errors.Is(err, hosts.ErrUnknown):
+		return problem(http.StatusConflict, "host_removed", "", "Host "+j.Host+" was removed, so the job can't be run again.")
+	case err != nil:
+		return s.registryAway(err)
+	}
+	return nil
 }

@@ -192,6 +192,12 @@ func TestJobsListRefusesFaultyParameters(t *testing.T) {
 		{"cursor=x", "invalid_cursor", "cursor"},
 		{"cursor=" + strings.Repeat("x", 129), "invalid_cursor", "cursor"},
 		{"chat_id=" + strings.Repeat("1", 65), "invalid_chat_id", "chat_id"},
+		{"chat_id=operators", "invalid_chat_id", "chat_id"},
+		{"chat_id=1.5", "invalid_chat_id", "chat_id"},
+		{"chat_id=@x", "invalid_chat_id", "chat_id"},
+		{"host=Seoul", "invalid_host", "host"},
+		{"host=seoul_1", "invalid_host", "host"},
+		{"chat=5", "unknown_parameter", "chat"},
 		{"host=" + strings.Repeat("h", 65), "invalid_host", "host"},
 	} {
 		t.Run(fmt.Sprintf("%.20s", tt.query), func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -19,9 +18,6 @@ import (
 
 // The endpoints of the older proxy API keep its answers: {"error": "…"} where
 // something is wrong.
-
-// maxIdempotencyKey is the same as for the other endpoints.
-const maxIdempotencyKey = 255
 
 type legacyError struct {
 	Error string `json:"error"`
@@ -44,19 +40,6 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
-	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
-		if len(key) > maxIdempotencyKey {
-			writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Idempotency-Key is longer than %d", maxIdempotencyKey)})
-			return
-		}
-		body, err := io.ReadAll(r.Body)
-		if p := unread(err); p != nil {
-			legacyProblem(w, p)
-			return
-		}
-		t.idempotency = "POST " + r.URL.Path + " " + key
-		t.fingerprint = append([]byte(r.URL.RawQuery+"\n"), body...)
-	}
 	a, p := s.order(r.Context(), t)
 	if p != nil {
 		if p.Code == "unknown_dongle" {
@@ -66,7 +49,7 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.Replayed {
-		w.Header().Set("Idempotency-Replayed", "true")
+		w.Header().Set(replayedHeader, "true")
 	}
 	j, p := s.await(r.Context(), a, s.opt.Config.Toggle.RequestWait.Std())
 	if p != nil {

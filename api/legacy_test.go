@@ -141,7 +141,7 @@ func TestToggleBySubnetIdempotency(t *testing.T) {
 	if a.status != 422 || !strings.HasPrefix(a.body, `{"error":"`) {
 		t.Errorf("another host under the same key: answer %d %s", a.status, a.body)
 	}
-	b.do(t, http.MethodPost, path, "", "Idempotency-Key", strings.Repeat("k", 256)).wants(t, 400, `{"error":"Idempotency-Key is longer than 255"}`)
+	b.do(t, http.MethodPost, path, "", "Idempotency-Key", strings.Repeat("k", 256)).wants(t, 400, `{"error":"An Idempotency-Key is 1 to 255 characters of visible ASCII, without spaces, and stands in one header."}`)
 	a, err := b.try(http.MethodPost, path, struct{ *strings.Reader }{strings.NewReader(strings.Repeat("x", 1<<11))}, "Idempotency-Key", "b")
 	must(t, err)
 	a.wants(t, 413, `{"error":"The request's body is too large."}`)

@@ -26,6 +26,11 @@ var needRedis = []struct {
 	{http.MethodGet, "/api/v1/jobs", "", false},
 	{http.MethodGet, "/api/v1/jobs?chat_id=1&state=queued", "", false},
 	{http.MethodGet, "/api/v1/jobs/j_01k9zd3v5y8m1q2r3s4t5v6w7x", "", false},
+	{http.MethodGet, "/api/v1/hosts", "", false},
+	{http.MethodGet, "/api/v1/hosts/seoul-1", "", false},
+	{http.MethodDelete, "/api/v1/hosts/seoul-1", "", false},
+	{http.MethodGet, "/api/v1/proxies", "", false},
+	{http.MethodGet, "/api/v1/proxies?host=seoul-1&connected=true", "", false},
 	{http.MethodPost, "/api/v1/jobs/j_01k9zd3v5y8m1q2r3s4t5v6w7x/cancel", "", false},
 	{http.MethodPost, "/api/v1/jobs/j_01k9zd3v5y8m1q2r3s4t5v6w7x/retry", "", false},
 }

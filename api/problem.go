@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -62,6 +63,8 @@ func fromJobs(log *slog.Logger, err error) *Problem {
 	case errors.Is(err, jobs.ErrIdempotencyConflict):
 		return problem(http.StatusUnprocessableEntity, "idempotency_key_reused", "Idempotency-Key",
 			"This Idempotency-Key was used with another request. Use a new key for a new request.")
+	case errors.Is(err, jobs.ErrInProgress):
+		return inProgress()
 	case errors.Is(err, jobs.ErrFinal):
 		return problem(http.StatusConflict, "job_ended", "", "The job has ended already.")
 	case errors.Is(err, jobs.ErrNotRetryable):
@@ -116,6 +119,8 @@ func unread(err error) *Problem {
 	switch {
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, "too_large", "", "The request's body is too large.")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem(http.StatusRequestTimeout, "timeout", "", "The request's body did not come in time.")
 	case err != nil:
 		return problem(http.StatusBadRequest, "invalid_body", "", "The request's body could not be read.")
 	}
@@ -147,8 +152,11 @@ func describe(d *huma.ErrorDetail) (field, code, detail string) {
 	if strings.HasPrefix(d.Message, "required ") { // of a query, header or path
 		return field, "missing_" + snake(field), "The parameter " + field + " is missing."
 	}
-	if d.Message == "unexpected property" {
+	switch d.Message {
+	case "unexpected property":
 		return field, "unknown_field", "There is no field " + field + "."
+	case "unknown query parameter":
+		return field, "unknown_parameter", "There is no parameter " + field + "."
 	}
 	words := d.Message
 	switch {

@@ -51,6 +51,10 @@ var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,
 
 func (c ChatID) valid() bool { return chatForm.MatchString(string(c)) }
 
+func invalidChatID() *Problem {
+	return problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // ToggleRequest is the body of POST /api/v1/proxies/toggle.
@@ -72,9 +76,8 @@ type JobAccepted struct {
 }
 
 type toggleInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and body within 24 hours get the first answer again"`
-	Body           ToggleRequest
-	RawBody        []byte
+	Idempotent
+	Body ToggleRequest
 }
 
 // answer is an output whose document depends on how it went.
@@ -97,7 +100,8 @@ func (s *Server) proxyOperations(api huma.API) {
 		},
 		MaxBodyBytes:    -1, // limitBody has it
 		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
-		Errors:          []int{400, 404, 408, 413, 415, 422, 429, 503},
+		Errors:          []int{400, 404, 408, 409, 413, 415, 422, 429, 503},
+		Metadata:        map[string]any{"scope": "proxies:toggle"},
 	}, s.toggleProxy)
 }
 
@@ -116,7 +120,7 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 		return nil, p
 	}
 	if b.ChatID != "" && !b.ChatID.valid() {
-		return nil, problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
+		return nil, invalidChatID()
 	}
 	if b.CallbackURL != "" {
 		if err := delivery.CheckURL(b.CallbackURL); err != nil {
@@ -124,10 +128,6 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 		}
 	}
 	t := toggleOrder{host: b.Host, serverIP: b.ServerIP, subnet: subnet, chat: string(b.ChatID), callback: b.CallbackURL}
-	if in.IdempotencyKey != "" {
-		t.idempotency = "POST /api/v1/proxies/toggle " + in.IdempotencyKey
-		t.fingerprint = in.RawBody
-	}
 	a, p := s.order(ctx, t)
 	if p != nil {
 		return nil, p
@@ -181,8 +181,6 @@ type toggleOrder struct {
 	host, serverIP string
 	subnet         int
 	chat, callback string
-	idempotency    string
-	fingerprint    []byte
 	// onlineOnly: a host that is away is refused rather than waited for.
 	onlineOnly bool
 }
@@ -191,6 +189,10 @@ type toggleOrder struct {
 func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
+	// A repeat gets its first answer, whatever is said against it now.
+	if a, ok, p := s.seen(ctx); ok || p != nil {
+		return a, p
+	}
 	h, p := s.findHost(ctx, t.host, t.serverIP, t.onlineOnly)
 	if p == nil && !t.onlineOnly && !h.Has(t.subnet) {
 		h, p = s.findHost(ctx, t.host, t.serverIP, true) // it may be new
@@ -213,7 +215,8 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	c := s.opt.Config.Toggle
 	draft := tasks.NewToggle(tasks.TogglePayload{Host: h.Name, ServerIP: h.ServerIP, Subnet: t.subnet}, c.Timeout.Std(), now.Add(c.MaxWait.Std()))
 	draft.ChatID, draft.CallbackURL = t.chat, t.callback
-	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: t.idempotency, Fingerprint: t.fingerprint})
+	o := originalOf(ctx)
+	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: o.scope, Fingerprint: o.content})
 	if err != nil {
 		return jobs.Accepted{}, fromJobs(s.opt.Log, err)
 	}
@@ -269,7 +272,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 	if name == "" {
 		field = "server_ip"
 	}
-	return nil, problem(http.StatusNotFound, "unknown_host", field, "No such host has registered.")
+	return nil, unknownHost(field)
 }
 
 // onlyHost is the host of a request that names none.

@@ -48,9 +48,10 @@ type Server struct {
 
 // New returns a server that has not been asked anything.
 func New(opt Options) *Server {
-	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
+	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), stop: make(chan struct{})}
 	r := chi.NewRouter()
 	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
+	r.Use(s.answerRepeats(r)) // behind the access check: it asks who is calling
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
@@ -66,6 +67,7 @@ func New(opt Options) *Server {
 func (s *Server) routes(r chi.Router) {
 	api := humachi.New(r, humaConfig(s.opt.Version))
 	s.proxyOperations(api)
+	s.hostOperations(api)
 	s.jobOperations(api)
 	r.Get("/toggle/{subnet}", s.toggleBySubnet)
 	r.Post("/toggle/{subnet}", s.toggleBySubnet)
@@ -188,11 +190,8 @@ func headIsGet(next http.Handler) http.Handler {
 
 // allowed are the methods that the address takes.
 func allowed(routes chi.Routes, r *http.Request) (methods []string) {
-	path := r.URL.Path
-	if c := chi.RouteContext(r.Context()); c.RoutePath != "" {
-		path = c.RoutePath // without the slash at its end
-	}
-	for _, m := range []string{http.MethodGet, http.MethodPost} {
+	path := routePath(r)
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		if !routes.Match(chi.NewRouteContext(), m, path) {
 			continue
 		}

@@ -78,6 +78,7 @@ type App struct {
 	reader    context.CancelFunc
 	reading   sync.WaitGroup
 	collected chan struct{} // closed after the host's first collection
+	failed    chan error    // holds what ends a process that runs
 
 	mu      sync.Mutex
 	started bool
@@ -94,7 +95,7 @@ func New(opt Options) (*App, error) {
 			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
 		}
 	}
-	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{})}, nil
+	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{}), failed: make(chan error, 1)}, nil
 }
 
 func (a *App) has(r Role) bool { return slices.Contains(a.opt.Roles, r) }
@@ -149,14 +150,27 @@ func (a *App) start(ctx context.Context) error {
 	return nil
 }
 
-// Run starts the app, and stops it when ctx ends.
+// Run starts the app, and stops it when ctx ends, or when it can't go on: that is
+// its error then.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-a.failed:
+	}
 	a.log.Info("stopping")
-	return a.Stop(context.WithoutCancel(ctx))
+	return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+}
+
+// fail has Run stop the app with this error; the first one counts.
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
 }
 
 // Stop stops the app in the order of the package comment. It is bounded by the

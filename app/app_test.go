@@ -84,8 +84,8 @@ func TestStartAndStopTwice(t *testing.T) {
 	r := hosts.New(b.redis(t), time.Hour)
 	h, err := r.Get(b.ctx, "seoul-1")
 	must(t, err)
-	if r.Online(h, time.Now()) {
-		t.Errorf("a host that was stopped is online: %+v", h)
+	if r.Online(h, time.Now()) || h.Seen.IsZero() {
+		t.Errorf("a host that was stopped is online, or was never seen: %+v", h)
 	}
 }
 
@@ -336,23 +336,21 @@ func TestWaitingIsNotReading(t *testing.T) {
 	b := setup(t)
 	must(t, hosts.New(b.redis(t), time.Hour).Register(b.ctx, hosts.Info{Name: "seoul-1", ServerIP: "198.51.100.7", Dongles: []int{11, 12}, Seen: time.Now()}))
 	p := b.start(t, b.config(func(c *configs.Config) { c.HTTP.ReadTimeout = configs.Duration(200 * time.Millisecond) }), app.API)
-	ask := func(method, path, body string) <-chan error {
+	ask := func(method, path, body string, header ...string) <-chan error {
 		return in(t, func() error {
-			status, answer, err := b.ask(p, method, path, body)
+			status, answer, err := b.ask(p, method, path, body, header...)
 			if status != 200 {
 				t.Errorf("%s %s: answer %d %s", method, path, status, answer)
 			}
 			return err
 		})
 	}
-	get, post := ask(http.MethodGet, "/toggle/11", ""), ask(http.MethodPost, "/api/v1/proxies/toggle", `{"port":10012,"wait":60}`)
-	var all jobs.Page
-	b.eventually(t, "both are accepted", func() bool {
-		var err error
-		all, err = p.Store().List(b.ctx, jobs.Filter{}, 10, "")
-		must(t, err)
-		return len(all.Jobs) == 2
-	})
+	const toggle, body = "/api/v1/proxies/toggle", `{"port":10012,"wait":60}`
+	get, post := ask(http.MethodGet, "/toggle/11", ""), ask(http.MethodPost, toggle, body)
+	keyed := ask(http.MethodPost, toggle, body, "Idempotency-Key", "a")
+	b.eventually(t, "all are accepted", func() bool { return strings.Count(p.log.String(), "toggle accepted") == 3 })
+	all, err := p.Store().List(b.ctx, jobs.Filter{}, 10, "")
+	must(t, err)
 	// What is sent after them and never ends is cut off: so their time to be
 	// read is over, too.
 	c, err := net.Dial("tcp", p.Addrs()[0])
@@ -374,4 +372,5 @@ func TestWaitingIsNotReading(t *testing.T) {
 	}
 	must(t, receive(t, b, "GET", get))
 	must(t, receive(t, b, "POST", post))
+	must(t, receive(t, b, "POST under an Idempotency-Key", keyed))
 }

@@ -178,11 +178,14 @@ func (b *bundle) eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// ask sends a request to an app's API.
-func (b *bundle) ask(p *process, method, path, body string) (status int, answer string, err error) {
+// ask sends a request to an app's API; header are names and values in turn.
+func (b *bundle) ask(p *process, method, path, body string, header ...string) (status int, answer string, err error) {
 	req, err := http.NewRequestWithContext(b.ctx, method, "http://"+p.Addrs()[0]+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := b.client.Do(req)
 	if err != nil {

@@ -67,7 +67,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	}
 	if a.host != nil {
 		opt.OnBeat = a.register
-		if err := a.takeOver(ctx, process); err != nil {
+		if err := a.claimHost(ctx, process); err != nil {
 			return err
 		}
 	}
@@ -122,11 +122,31 @@ func (a *App) setUpHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("becoming the worker of host %s: %w", h.Name, err)
 	}
+	machine, err := h.MachineID()
+	if err != nil {
+		return err
+	}
 	a.hostInfo = hosts.Info{
-		Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version, Started: a.store.Now().UTC().Truncate(time.Millisecond),
+		Machine: machine, Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version,
+		Started: a.store.Now().UTC().Truncate(time.Millisecond),
 	}
 	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
 	return nil
+}
+
+// claimHost takes the host's name for this machine, and takes up what an earlier
+// worker left. Where that was another machine's, it is left to the sweep: our
+// lock says nothing about who runs there.
+func (a *App) claimHost(ctx context.Context, p *jobs.Process) error {
+	inherits, err := a.registry.Claim(ctx, a.seen())
+	if err != nil {
+		return fmt.Errorf("becoming host %s: %w", a.host.Name, err)
+	}
+	if !inherits {
+		a.log.Info("took the host's name over from another machine", "host", a.host.Name)
+		return nil
+	}
+	return a.takeOver(ctx, p)
 }
 
 // takeOver takes up what an earlier worker of the host left; the host's lock
@@ -145,13 +165,23 @@ func (a *App) takeOver(ctx context.Context, p *jobs.Process) error {
 	return nil
 }
 
-// register is the host's heartbeat.
+// register is the host's heartbeat. A process that was replaced while it was away
+// ends: its tasks are another's now.
 func (a *App) register(ctx context.Context) error {
+	err := a.registry.Register(ctx, a.seen())
+	if errors.Is(err, hosts.ErrTaken) {
+		a.fail(fmt.Errorf("this process was replaced: %w", err))
+	}
+	return err
+}
+
+// seen is what the host says of itself now.
+func (a *App) seen() hosts.Info {
 	i := a.hostInfo
 	i.Dongles = a.host.Subnets()
 	i.Physical = len(i.Dongles)
 	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
-	return a.registry.Register(ctx, i)
+	return i
 }
 
 // collectLoop reads the dongles at once, and then in its rhythm.
@@ -190,7 +220,7 @@ func (a *App) leaveHost(ctx context.Context) error {
 	}
 	var errs []error
 	if a.worker != nil {
-		errs = append(errs, bounded(ctx, a.cfg.Worker.LeaveTimeout.Std(), func(ctx context.Context) error { return a.registry.Leave(ctx, a.hostInfo) }))
+		errs = append(errs, bounded(ctx, a.cfg.Worker.LeaveTimeout.Std(), func(ctx context.Context) error { return a.registry.Leave(ctx, a.seen()) }))
 	}
 	a.host.Close()
 	if a.hostLock != nil {

@@ -103,8 +103,8 @@ type Jobs struct {
 	// EventStream is the number of job events kept for late readers.
 	// Defaults to 10000.
 	EventStream int `yaml:"event_stream"`
-	// IdempotencyWindow is how long an Idempotency-Key is remembered.
-	// Defaults to 24h.
+	// IdempotencyWindow is how long an Idempotency-Key is remembered, with the
+	// answer to its request. Defaults to 24h.
 	IdempotencyWindow Duration `yaml:"idempotency_window"`
 	// MaxCrashes is how many workers a job may take down before it is failed
 	// instead of tried again. Defaults to 5.
@@ -180,8 +180,9 @@ type Host struct {
 	CollectInterval Duration `yaml:"collect_interval"`
 	// ModemTimeout bounds one request to a modem's web API. Defaults to 4s.
 	ModemTimeout Duration `yaml:"modem_timeout"`
-	// StateDir holds the locks that guard the hardware between processes, and
-	// what has to be put back on a modem should one die. It must outlive both.
+	// StateDir holds the locks that guard the hardware between processes, what
+	// has to be put back on a modem should one die, and the id by which this
+	// machine is told from others with its name. It must outlive both.
 	// Defaults to /var/lib/switchyard.
 	StateDir string `yaml:"state_dir"`
 }

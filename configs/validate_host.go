@@ -3,21 +3,18 @@ package configs
 import (
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"switchyard/tasks"
 )
 
-var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
-
 // maxInterface is the length of a Linux interface name.
 const maxInterface = 15
 
 func (k *checker) host() {
 	h := k.c.Host
-	if h.Name != "" && !hostName.MatchString(h.Name) {
+	if h.Name != "" && !tasks.ValidHost(h.Name) {
 		k.fault("host.name", "must be a-z, 0-9 and dashes inside, at most 40 characters, such as seoul-1")
 	}
 	if h.ServerIP != "" {

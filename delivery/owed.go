@@ -35,7 +35,7 @@ type Settler struct {
 	Client redis.UniversalClient
 	// Interval is how often debts are looked for without having been rung for.
 	Interval time.Duration
-	Log    *slog.Logger
+	Log      *slog.Logger
 }
 
 // Run settles debts until ctx ends: when the bell rings, and now and then.

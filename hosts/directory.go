@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -17,6 +16,7 @@ const directoryAge = time.Second
 // the most, and not at all while nobody asks. It is safe for concurrent use.
 type Directory struct {
 	registry *Registry
+	now      func() time.Time
 	latest   atomic.Pointer[page]
 	reading  chan struct{} // holds one: whoever reads the registry
 }
@@ -27,14 +27,22 @@ type page struct {
 	byName, byIP map[string]*Info
 }
 
-// NewDirectory returns a directory that has read nothing yet.
-func NewDirectory(r *Registry) *Directory {
-	return &Directory{registry: r, reading: make(chan struct{}, 1)}
+// NewDirectory returns a directory that has read nothing yet; now is Redis'
+// clock.
+func NewDirectory(r *Registry, now func() time.Time) *Directory {
+	return &Directory{registry: r, now: now, reading: make(chan struct{}, 1)}
 }
+
+// Forget has the directory read anew before it finds anything, after a host was
+// removed.
+func (d *Directory) Forget() { d.latest.Store(nil) }
 
 // Find returns the host with this name and this public address, one of which
 // may be empty, as it was a second or two ago. One that isn't found is looked
-// for once more, in the registry as it is. Error: ErrUnknown.
+// for once more, in the registry as it is. Of several hosts with one address, as
+// when one was given another name, the one that is online is found; of those
+// that are not, the one seen last; of several online, the first by name. Error:
+// ErrUnknown.
 func (d *Directory) Find(ctx context.Context, name, serverIP string) (*Info, error) {
 	p, err := d.page(ctx)
 	if err != nil {
@@ -59,7 +67,7 @@ func (d *Directory) FindNow(ctx context.Context, name, serverIP string) (*Info, 
 		return nil, err
 	}
 	now, err := d.registry.Get(ctx, then.Name)
-	if err == nil && now.ServerIP == then.ServerIP {
+	if err == nil && now.ServerIP == then.ServerIP && (name != "" || d.registry.Online(now, d.now())) {
 		return now, nil
 	}
 	if err != nil && !errors.Is(err, ErrUnknown) {
@@ -119,9 +127,23 @@ func (d *Directory) read(ctx context.Context) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range slices.Backward(all) { // of two with one address the first by name
-		p.byName[i.Name], p.byIP[i.ServerIP] = i, i
+	now := d.now()
+	for _, i := range all {
+		p.byName[i.Name] = i
+		if other := p.byIP[i.ServerIP]; other == nil || d.prefers(i, other, now) {
+			p.byIP[i.ServerIP] = i
+		}
 	}
 	d.latest.Store(p)
 	return p, nil
+}
+
+// prefers reports whether the address of both hosts is rather that of i than
+// that of other, which is before it by name.
+func (d *Directory) prefers(i, other *Info, now time.Time) bool {
+	online := d.registry.Online(i, now)
+	if online || d.registry.Online(other, now) {
+		return online && !d.registry.Online(other, now)
+	}
+	return i.Seen.After(other.Seen)
 }

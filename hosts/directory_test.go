@@ -20,12 +20,15 @@ func at(name, ip string) hosts.Info {
 	return i
 }
 
+// clock is Redis'.
+func clock() time.Time { return now }
+
 // Ensure a host is found by name, by address or by both, also one that is new,
 // has moved, or has taken another's address since the directory looked last.
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	d := hosts.NewDirectory(b.reg)
+	d := hosts.NewDirectory(b.reg, clock)
 	for _, step := range []struct {
 		what     string
 		register []hosts.Info
@@ -51,7 +54,7 @@ func TestDirectory(t *testing.T) {
 		// By the one that looks at the host itself, and by a directory whose
 		// page is fresh.
 		for how, find := range map[string]func(context.Context, string, string) (*hosts.Info, error){
-			"FindNow": d.FindNow, "Find": hosts.NewDirectory(b.reg).Find,
+			"FindNow": d.FindNow, "Find": hosts.NewDirectory(b.reg, clock).Find,
 		} {
 			got, err := find(b.ctx, step.name, step.ip)
 			switch {
@@ -64,11 +67,61 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// Ensure of several hosts with one address, as a renamed host leaves behind, the
+// one that is online is found, else the one seen last, else the first by name;
+// and that a page which was read before one went is no obstacle.
+func TestDirectory_oneAddress(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		seen map[string]time.Duration // before now
+		left string
+		want string
+	}{
+		{"one online", map[string]time.Duration{"a": time.Hour, "b": time.Second, "c": 2 * time.Hour}, "", "b"},
+		{"the first online", map[string]time.Duration{"a": time.Second, "b": time.Hour}, "", "a"},
+		{"none online", map[string]time.Duration{"a": 3 * time.Hour, "b": time.Hour, "c": 2 * time.Hour}, "", "b"},
+		{"one has left", map[string]time.Duration{"a": time.Second, "b": 2 * time.Second}, "a", "b"},
+		{"both online", map[string]time.Duration{"a": 3 * time.Second, "b": time.Second}, "", "a"},
+		{"both seen at once", map[string]time.Duration{"b": time.Hour, "a": time.Hour}, "", "a"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for name, ago := range tt.seen {
+				i := at(name, "198.51.100.1")
+				i.Seen = now.Add(-ago)
+				must(t, b.reg.Register(b.ctx, i))
+				if name == tt.left {
+					must(t, b.reg.Leave(b.ctx, i))
+				}
+			}
+			d := hosts.NewDirectory(b.reg, clock)
+			for how, find := range map[string]func(context.Context, string, string) (*hosts.Info, error){"FindNow": d.FindNow, "Find": d.Find} {
+				if got, err := find(b.ctx, "", "198.51.100.1"); err != nil || got.Name != tt.want {
+					t.Errorf("%s: %+v, %v, want %s", how, got, err, tt.want)
+				}
+			}
+		})
+	}
+	b := setup(t)
+	must(t, b.reg.Register(b.ctx, at("a", "198.51.100.1")))
+	d := hosts.NewDirectory(b.reg, clock)
+	if _, err := d.Find(b.ctx, "", "198.51.100.1"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, b.reg.Leave(b.ctx, at("a", "198.51.100.1")))
+	must(t, b.reg.Register(b.ctx, at("b", "198.51.100.1")))
+	if got, err := d.FindNow(b.ctx, "", "198.51.100.1"); err != nil || got.Name != "b" {
+		t.Errorf("right after it was renamed: %+v, %v", got, err)
+	}
+}
+
 // Ensure what matters for being online is read as of now.
 func TestDirectory_FindNow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	d := hosts.NewDirectory(b.reg)
+	d := hosts.NewDirectory(b.reg, clock)
 	i := at("a", "198.51.100.1")
 	must(t, b.reg.Register(b.ctx, i))
 	for range 3 {
@@ -113,7 +166,7 @@ func TestDirectory_readsSeldom(t *testing.T) {
 	must(t, b.reg.Register(b.ctx, at("a", "198.51.100.1")))
 	count := &reads{}
 	b.rdb.AddHook(count)
-	d := hosts.NewDirectory(b.reg)
+	d := hosts.NewDirectory(b.reg, clock)
 	began := time.Now()
 	var wg sync.WaitGroup
 	for range 20 {
@@ -138,7 +191,7 @@ func TestDirectory_outage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	must(t, b.reg.Register(b.ctx, at("a", "198.51.100.1")))
-	d := hosts.NewDirectory(b.reg)
+	d := hosts.NewDirectory(b.reg, clock)
 	if _, err := d.Find(b.ctx, "a", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +199,7 @@ func TestDirectory_outage(t *testing.T) {
 	for what, err := range map[string]error{
 		"unknown to the page":  second(d.Find(b.ctx, "b", "")),
 		"as of now":            second(d.FindNow(b.ctx, "a", "")),
-		"of a fresh directory": second(hosts.NewDirectory(b.reg).Find(b.ctx, "a", "")),
+		"of a fresh directory": second(hosts.NewDirectory(b.reg, clock).Find(b.ctx, "a", "")),
 	} {
 		if err == nil || errors.Is(err, hosts.ErrUnknown) {
 			t.Errorf("%s: %v", what, err)
@@ -154,7 +207,7 @@ func TestDirectory_outage(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if _, err := hosts.NewDirectory(b.reg).Find(ctx, "a", ""); err == nil {
+	if _, err := hosts.NewDirectory(b.reg, clock).Find(ctx, "a", ""); err == nil {
 		t.Error("it was found with a context that has ended")
 	}
 }

@@ -3,8 +3,13 @@
 //
 // A host's worker writes, everybody reads. All of a host lies under its own
 // prefix (sw:v1:h:<host>:…) but for its name in the set of hosts. A host is
-// online while it has said so within Options.TTL; what it collected stays when
-// it goes, so the state of its dongles survives restarts of every process.
+// online while it has said so within the registry's TTL; what it collected stays
+// when it goes, so the state of its dongles survives restarts of every process.
+//
+// A name is one machine's. Its worker claims it at the start, which is refused
+// while another machine that has it is online; a machine that was replaced while
+// it was away hears of it by its next heartbeat. A host that is no more is
+// removed (Remove, Forget), once it is offline.
 //
 // Times are Redis' clock, as the caller passes them. Registry is safe for
 // concurrent use.
@@ -18,6 +23,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -36,8 +42,12 @@ type Info struct {
 	Version  string    `json:"version"`
 	Process  string    `json:"process"`
 	Started  time.Time `json:"started_at"`
+	// Machine tells apart machines that were given the same name.
+	Machine string `json:"machine"`
 	// Seen is its last heartbeat.
 	Seen time.Time `json:"seen_at"`
+	// Left: it has said that it goes, so it is offline whenever it was seen.
+	Left bool `json:"left,omitempty"`
 	// Physical is the number of dongles on the USB, or of those configured
 	// where the USB can't be read.
 	Physical int            `json:"physical"`
@@ -74,32 +84,9 @@ func infoKey(host string) string    { return "sw:v1:h:" + host + ":info" }
 func donglesKey(host string) string { return "sw:v1:h:" + host + ":dongles" }
 func togglesKey(host string) string { return "sw:v1:h:" + host + ":toggles" }
 
-// Register writes what the host says of itself; it is also its heartbeat.
-func (r *Registry) Register(ctx context.Context, i Info) error {
-	b, err := json.Marshal(i)
-	if err != nil {
-		return fmt.Errorf("marshalling host %s: %w", i.Name, err)
-	}
-	_, err = r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.SAdd(ctx, hostsKey, i.Name)
-		p.Set(ctx, infoKey(i.Name), b, 0)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("registering host %s: %w", i.Name, err)
-	}
-	return nil
-}
-
-// Leave marks the host offline at once.
-func (r *Registry) Leave(ctx context.Context, i Info) error {
-	i.Seen = time.Time{}
-	return r.Register(ctx, i)
-}
-
 // Online reports whether the host is alive at now.
 func (r *Registry) Online(i *Info, now time.Time) bool {
-	return !i.Seen.IsZero() && now.Sub(i.Seen) < r.ttl
+	return !i.Left && !i.Seen.IsZero() && now.Sub(i.Seen) < r.ttl
 }
 
 // All returns every host, by name.
@@ -188,17 +175,42 @@ type State struct {
 
 // State reads the last known state of a host's dongles.
 func (r *Registry) State(ctx context.Context, host string) (State, error) {
-	var dongles, toggles *redis.MapStringStringCmd
+	all, err := r.States(ctx, []string{host})
+	if err != nil {
+		return State{}, err
+	}
+	return all[0], nil
+}
+
+// States reads the last known state of the dongles of some hosts.
+func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) {
+	if len(hosts) == 0 {
+		return nil, nil
+	}
+	dongles := make([]*redis.MapStringStringCmd, len(hosts))
+	toggles := make([]*redis.MapStringStringCmd, len(hosts))
 	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		dongles = p.HGetAll(ctx, donglesKey(host))
-		toggles = p.HGetAll(ctx, togglesKey(host))
+		for i, h := range hosts {
+			dongles[i] = p.HGetAll(ctx, donglesKey(h))
+			toggles[i] = p.HGetAll(ctx, togglesKey(h))
+		}
 		return nil
 	})
 	if err != nil {
-		return State{}, fmt.Errorf("reading the dongles of host %s: %w", host, err)
+		return nil, fmt.Errorf("reading the dongles of host %s: %w", strings.Join(hosts, ", "), err)
 	}
+	out := make([]State, len(hosts))
+	for i, h := range hosts {
+		if out[i], err = parseState(h, dongles[i].Val(), toggles[i].Val()); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func parseState(host string, dongles, toggles map[string]string) (State, error) {
 	st := State{Dongles: map[int]Dongle{}, LastToggle: map[int]time.Time{}}
-	for k, v := range dongles.Val() {
+	for k, v := range dongles {
 		n, numErr := strconv.Atoi(k)
 		var d Dongle
 		if err := errors.Join(numErr, json.Unmarshal([]byte(v), &d)); err != nil {
@@ -206,7 +218,7 @@ func (r *Registry) State(ctx context.Context, host string) (State, error) {
 		}
 		st.Dongles[n] = d
 	}
-	for k, v := range toggles.Val() {
+	for k, v := range toggles {
 		n, numErr := strconv.Atoi(k)
 		ms, msErr := strconv.ParseInt(v, 10, 64)
 		if err := errors.Join(numErr, msErr); err != nil {

@@ -145,7 +145,7 @@ func TestOnline(t *testing.T) {
 		t.Error("it has left and is online")
 	}
 	// It stays known, with all that it said.
-	i.Seen = time.Time{}
+	i.Left = true
 	if diff := cmp.Diff(&i, got); diff != "" {
 		t.Errorf("after it left (-want +got):\n%s", diff)
 	}

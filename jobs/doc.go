@@ -30,7 +30,12 @@
 //     of starts or ends, the same script (claim.lua, finish.lua) notes it in
 //     the set of debts (Owed); package delivery turns debts into jobs of their
 //     own and strikes them off only then.
-//   - Cancel and run again: cancel.lua, reopen.lua. Retention: drop.lua.
+//   - A repeat is answered as the first. Under an Idempotency-Key a request has
+//     its turn (begin.lua, turn.lua) and its answer is kept, whatever it asks;
+//     and accept.lua remembers the job, which a repeat finds (seen.lua) where no
+//     answer was kept.
+//   - Cancel and run again: cancel.lua, reopen.lua. Retention: drop.lua. The jobs
+//     of a host that is no more are failed, not forgotten (Evict).
 //
 // Every script is in scripts/, with its keys and answers above it. Every key
 // a script touches is passed to it. Scripts get the time as an argument (Redis'

@@ -63,6 +63,7 @@ func chatIndex(chat string) string  { return Prefix + "index:chat:" + chat }
 func hostIndex(host string) string  { return Prefix + "index:host:" + host }
 func pointer(id string) string      { return pointerPref + id }
 func idemKey(scope string) string   { return Prefix + "idempotency:" + scope }
+func answerKey(scope string) string { return Prefix + "answer:" + scope }
 
 // asynqLease is asynq's own: when each active task's server was last heard of.
 func asynqLease(queue string) string { return "asynq:{" + queue + "}:lease" }

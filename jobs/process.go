@@ -75,7 +75,8 @@ func (p *Process) Leave(ctx context.Context) error {
 }
 
 // BuryPredecessors removes every other process of a host. Only for a caller
-// that holds the host's lock, which proves that they are gone. Error:
+// that holds the host's lock, which proves that they are gone; it proves nothing
+// of a process on another machine that had the host's name. Error:
 // ErrUnavailable.
 func (p *Process) BuryPredecessors(ctx context.Context, host string) error {
 	k := home(host).processes()

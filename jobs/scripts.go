@@ -33,4 +33,7 @@ var (
 	rescueScript   = script("rescue")
 	dropScript     = script("drop")
 	withdrawScript = script("withdraw")
+	beginScript    = script("begin")
+	turnScript     = script("turn")
+	seenScript     = script("seen")
 )

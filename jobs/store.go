@@ -23,6 +23,9 @@ var (
 	ErrUnavailable = errors.New("redis is out of reach")
 	// ErrIdempotencyConflict: the Idempotency-Key was used with another body.
 	ErrIdempotencyConflict = errors.New("idempotency key was used with another request")
+	// ErrInProgress: the first request under the Idempotency-Key has not been
+	// answered yet.
+	ErrInProgress = errors.New("the first request under this idempotency key is under way")
 	// ErrFinal: the job has ended already.
 	ErrFinal = errors.New("job has ended")
 	// ErrNotRetryable: the job has not failed, or its type is never run again.
@@ -150,41 +153,6 @@ func (s *Store) getAt(ctx context.Context, h home, id string) (*Job, error) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
 	}
 	return j, nil
-}
-
-// UnderWay returns the unfinished jobs of a host that hold these join keys.
-// Error: ErrUnavailable.
-func (s *Store) UnderWay(ctx context.Context, host string, joinKeys []string) (map[string]*Job, error) {
-	if len(joinKeys) == 0 {
-		return nil, nil
-	}
-	h := home(host)
-	keys := make([]string, len(joinKeys))
-	for i, k := range joinKeys {
-		keys[i] = h.join(k)
-	}
-	ids, err := s.rdb.MGet(ctx, keys...).Result()
-	if err != nil {
-		return nil, unavailable("reading what is under way on host "+host, err)
-	}
-	var members, held []string
-	for i, v := range ids {
-		if id, ok := v.(string); ok {
-			members = append(members, h.member(id))
-			held = append(held, joinKeys[i])
-		}
-	}
-	found, err := s.read(ctx, members)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string]*Job, len(found))
-	for i, f := range found {
-		if f.job != nil && !f.job.State.Final() {
-			out[held[i]] = f.job
-		}
-	}
-	return out, nil
 }
 
 // Audience is who wants to know of the job's end: chats and callback URLs, each

@@ -3,11 +3,13 @@
 // there is no leader: start as many as you like, kill any of them.
 //
 // For now that is the sweep: orphaned jobs are taken over, expired ones ended,
-// old ones forgotten (package jobs).
+// old ones forgotten (package jobs); and what is left of removed hosts is cleared
+// away.
 package scheduler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -55,6 +57,33 @@ func sweep(ctx context.Context, s *jobs.Sweeper, opt Options) error {
 		s.Outage()
 		return err
 	}
-	_, err = s.Sweep(ctx, names)
-	return err
+	if _, err = s.Sweep(ctx, names); err != nil {
+		return err
+	}
+	return lookAfterRemoved(ctx, opt)
+}
+
+// lookAfterRemoved goes on with removals of hosts that nobody ended, and ends
+// jobs that were still accepted for hosts just removed.
+func lookAfterRemoved(ctx context.Context, opt Options) error {
+	now := opt.Store.Now()
+	names, err := opt.Registry.Removed(ctx, now)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		for more := true; more; {
+			var n int
+			if n, more, err = opt.Store.Evict(ctx, name, now); err != nil {
+				return err
+			}
+			if n > 0 {
+				opt.Log.Info("ended jobs of a removed host", "host", name, "jobs", n)
+			}
+		}
+		if err := opt.Registry.Forget(ctx, name); err != nil && !errors.Is(err, hosts.ErrOnline) {
+			return err
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -196,5 +197,37 @@ func TestOutageIsSurvived(t *testing.T) {
 	b.await(t, b.toggle(t, time.Millisecond), jobs.Completed)
 	if n := strings.Count(b.log.String(), "sweep failed"); n != 1 {
 		t.Errorf("it said %d times that sweeps fail:\n%s", n, b.log)
+	}
+}
+
+// Ensure a removal that broke off is ended, and that jobs are, too, that a process
+// accepted which hadn't heard of it yet: with a result, told to others.
+func TestRemovedHost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	before := b.toggle(t, time.Hour)
+	must(t, b.registry.Remove(b.ctx, "seoul-1", b.store.Now()))
+	b.run(t)
+	b.await(t, before, jobs.Failed)
+	b.eventually(t, "the host is forgotten", func() bool {
+		_, err := b.registry.Get(b.ctx, "seoul-1")
+		return errors.Is(err, hosts.ErrUnknown)
+	})
+	j := b.await(t, b.toggle(t, time.Hour), jobs.Failed)
+	if j.Error != "its host was removed" || !strings.Contains(string(j.Result), `"success":false`) {
+		t.Errorf("the job is %+v", j)
+	}
+	b.eventually(t, "its queue is gone", func() bool { return len(b.rdb.Keys(b.ctx, "asynq:{host:seoul-1*").Val()) == 0 })
+	debts, err := b.store.Debts(b.ctx, 0, 10)
+	must(t, err)
+	if len(debts) != 2 {
+		t.Errorf("owed: %v, want both results", debts)
+	}
+
+	// Once it is back, its jobs are its own.
+	must(t, b.registry.Register(b.ctx, hosts.Info{Name: "seoul-1", ServerIP: "198.51.100.7", Dongles: []int{11}, Seen: b.store.Now()}))
+	b.eventually(t, "it is not looked after any more", func() bool { return b.rdb.ZCard(b.ctx, "sw:v1:hosts:removed").Val() == 0 })
+	if j, err := b.store.Get(b.ctx, b.toggle(t, time.Hour)); err != nil || j.State != jobs.Queued {
+		t.Errorf("the job is %+v, %v", j, err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Unrun is how a job ends that no worker ever took up.
+// Unrun is how a job ends without a word of a worker.
 type Unrun struct {
 	// Completed: it counts as completed (with a result that says "no"), not as
 	// failed.
@@ -40,6 +40,15 @@ func Lost(t Type, payload []byte, why string) Unrun {
 	u := Unrun{Error: why}
 	if t == Toggle {
 		u.Completed = true
+		u.Result = unrunToggle(payload)
+	}
+	return u
+}
+
+// Removed is the end of a job whose host was removed.
+func Removed(t Type, payload []byte) Unrun {
+	u := Unrun{Error: "its host was removed"}
+	if t == Toggle {
 		u.Result = unrunToggle(payload)
 	}
 	return u

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,11 @@ func Port(subnet int) int { return 10000 + subnet }
 
 // ValidSubnet reports whether n can be a dongle's number.
 func ValidSubnet(n int) bool { return n >= MinSubnet && n <= MaxSubnet }
+
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// ValidHost reports whether name can be a proxy host's.
+func ValidHost(name string) bool { return hostName.MatchString(name) }
 
 // ProxyURL is the address that clients use the dongle by.
 func ProxyURL(serverIP string, subnet int) string {

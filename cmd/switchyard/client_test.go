@@ -59,6 +59,8 @@ func TestCommandsAgainstADemo(t *testing.T) {
 			"jobs list --limit 0":                     "The field limit is not valid",
 			"jobs list --state asleep":                "There is no such state.",
 			"jobs list --type teleport":               "There are no jobs of this type.",
+			"hosts remove nowhere":                    "No such host has registered.",
+			"hosts remove demo":                       "Host demo is online. Stop its worker first.",
 			"jobs get j_01k9zd3v5y8m1q2r3s4t5v6w7x":   "There is no such job",
 			"jobs cancel ../../healthz":               "There is no such job",
 			"jobs retry j_01k9zd3v5y8m1q2r3s4t5v6w7x": "There is no such job",
@@ -76,6 +78,18 @@ func TestCommandsAgainstADemo(t *testing.T) {
 			p.exits(t, 0)
 			says(t, p.stdout, `"status": "ready"`, `"proxy_url": "socks5://198.51.100.7:10018"`, `"proxy_count": 8`)
 		}
+	})
+	t.Run("hosts", func(t *testing.T) {
+		t.Parallel()
+		p := run(t, options{}, at("hosts", "list")...)
+		p.exits(t, 0)
+		says(t, p.stdout, "HOST", "STATUS", "ADDRESS", "DONGLES", "CONNECTED", "SEEN", "VERSION")
+		if !regexp.MustCompile(`(?m)^demo +online +198\.51\.100\.7 +8 +\d +\S+Z +\S+$`).MatchString(p.stdout.String()) {
+			t.Errorf("printed %s", p.stdout)
+		}
+		p = run(t, options{}, at("hosts", "list", "--json")...)
+		p.exits(t, 0)
+		says(t, p.stdout, `"hosts": [`, `"host": "demo"`, `"quality": {`)
 	})
 	t.Run("jobs", func(t *testing.T) {
 		t.Parallel()

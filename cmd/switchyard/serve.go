@@ -20,8 +20,9 @@ func (e *env) serveCommand() *cobra.Command {
   worker     executes jobs; with host.name it is the worker of that proxy host
   scheduler  does what happens by the clock
 
-Any number of processes may run each role. Only one worker runs per proxy host;
-another one waits until the first has ended.`,
+Any number of processes may run each role. Only one worker runs per proxy host:
+another one on the same machine waits until the first has ended, and one on
+another machine is refused while the first is online.`,
 		Example: `  switchyard serve -c switchyard.yaml --role api,scheduler
   switchyard serve -c host.yaml --role worker`,
 		Args: noArgs,

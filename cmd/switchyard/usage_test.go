@@ -25,7 +25,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help"}} {
 		p := run(t, options{}, args...)
 		p.exits(t, 0)
-		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "config", "version")
+		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "config", "version")
 		silent(t, p.stderr)
 	}
 	p := run(t, options{}, "serve", "--help")
@@ -61,6 +61,11 @@ func TestUsage(t *testing.T) {
 		{"jobs list --limit many", "invalid argument"},
 		{"jobs get", "give the job's id"},
 		{"jobs cancel a b", "give the job's id"},
+		{"hosts", "choose what to do: 'switchyard hosts --help' lists it"},
+		{"hosts add", `there is no command "add"`},
+		{"hosts list all", `'switchyard hosts list' takes no argument, not "all"`},
+		{"hosts remove", "give the host's name"},
+		{"hosts remove a b", "give the host's name"},
 		{"status now", `'switchyard status' takes no argument, not "now"`},
 		{"toggle", "give the dongle's subnet, 11 to 30"},
 		{"toggle 11 12", "give the dongle's subnet, 11 to 30"},
@@ -130,7 +135,7 @@ func TestConfigCheck(t *testing.T) {
 func TestConfigCheckTellsEveryFault(t *testing.T) {
 	t.Parallel()
 	bad := file(t, "bad.yaml", "timezone: Mars/Olympus\nhttp:\n  listen:\n    - 0.0.0.0:8080\nredis:\n  adr: 127.0.0.1:6379\n")
-	for _, args := range [][]string{{"config", "check"}, {"serve"}, {"toggle", "11"}, {"status"}, {"jobs", "list"}} {
+	for _, args := range [][]string{{"config", "check"}, {"serve"}, {"toggle", "11"}, {"status"}, {"jobs", "list"}, {"hosts", "list"}, {"hosts", "remove", "a"}} {
 		p := run(t, options{env: []string{"SWITCHYARD_LOG_LEVEL=loud"}}, append(args, "-c", bad)...)
 		p.exits(t, 2)
 		says(t, p.stderr, "switchyard: the configuration can't be used:\n",

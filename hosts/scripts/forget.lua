@@ -1,0 +1,11 @@
+-- forget ends the removal of a host.
+-- KEYS   1 registration  2 hosts  3 info  4 dongles  5 toggles
+-- ARGV   1 name
+-- RETURNS  'ok' | 'back': it has registered again
+if redis.call('HEXISTS', KEYS[1], 'removing') == 0 then
+  if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then return 'back' end
+  return 'ok'
+end
+redis.call('SREM', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
+return 'ok'

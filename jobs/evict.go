@@ -1,0 +1,130 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchyard/tasks"
+)
+
+const (
+	// evictBatch is how many jobs one call of Evict ends.
+	evictBatch = 100
+	// evictTries bounds how often a job may change while it is ended.
+	evictTries = 5
+)
+
+// Evict ends the unfinished jobs of a host that is no more, as failed, newest
+// first, some at a time: more tells that others are left. Jobs accepted after
+// before are not touched: they are of a host that has come back under the name.
+// The jobs' records stay; others are told of their ends as of any other. At
+// last, what asynq knows of the host's queues goes. Error: ErrUnavailable. It
+// may be repeated.
+func (s *Store) Evict(ctx context.Context, host string, before time.Time) (ended int, more bool, err error) {
+	h := home(host)
+	ids, err := s.rdb.ZRevRangeByScore(ctx, h.open(), &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(before.UnixMilli(), 10), Count: evictBatch,
+	}).Result()
+	if err != nil {
+		return 0, false, unavailable("reading the unfinished jobs of host "+host, err)
+	}
+	for _, id := range ids {
+		if err := s.evict(ctx, h, id); err != nil {
+			return ended, false, err
+		}
+		ended++
+	}
+	if len(ids) == evictBatch {
+		return ended, true, nil
+	}
+	return ended, false, s.dropQueues(ctx, host)
+}
+
+// evict ends one job, whoever has it, and drops its task.
+func (s *Store) evict(ctx context.Context, h home, id string) error {
+	for range evictTries {
+		j, err := s.getAt(ctx, h, id)
+		if errors.Is(err, ErrUnknown) || err == nil && j.State.Final() {
+			if err := s.rdb.ZRem(ctx, h.open(), id).Err(); err != nil {
+				return unavailable("forgetting job "+id, err)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		owner, err := s.rdb.HGet(ctx, h.record(id), "owner").Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return unavailable("looking who has job "+id, err)
+		}
+		u := tasks.Removed(j.Type, j.Payload)
+		if u.Result == nil {
+			u.Result = j.Result
+		}
+		err = s.finish(ctx, j, owner, unrunEnd(u))
+		if isLost(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t, err := s.tasks.make(j, j.Attempt, time.Time{})
+		if err != nil {
+			return err
+		}
+		if err := s.rdb.Del(ctx, t.key).Err(); err != nil {
+			return unavailable("dropping the task of job "+id, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("ending job %s: it changed %d times in between: %w", id, evictTries, ErrUnavailable)
+}
+
+// dropQueues drops a host's queues from asynq, with the tasks in them, and the
+// dead who took tasks from them. asynq itself would refuse while a task is active, as
+// those of a worker that died are for good.
+func (s *Store) dropQueues(ctx context.Context, host string) error {
+	for _, queue := range []string{tasks.HostQueue(host), tasks.HostStatusQueue(host)} {
+		prefix := "asynq:{" + queue + "}:"
+		var lists []*redis.StringSliceCmd
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, l := range []string{"pending", "active"} {
+				lists = append(lists, p.LRange(ctx, prefix+l, 0, -1))
+			}
+			for _, z := range []string{"scheduled", "retry", "archived", "completed"} {
+				lists = append(lists, p.ZRange(ctx, prefix+z, 0, -1))
+			}
+			return nil
+		})
+		if err != nil {
+			return unavailable("reading queue "+queue, err)
+		}
+		var keys []string
+		for _, l := range lists {
+			for _, id := range l.Val() {
+				keys = append(keys, prefix+"t:"+id)
+			}
+		}
+		for _, k := range []string{"pending", "active", "scheduled", "retry", "archived", "completed", "lease", "paused", "processed", "failed"} {
+			keys = append(keys, prefix+k)
+		}
+		_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.SRem(ctx, queuesKey, queue)
+			p.Del(ctx, keys...)
+			return nil
+		})
+		if err != nil {
+			return unavailable("dropping queue "+queue, err)
+		}
+	}
+	now := strconv.FormatInt(s.Now().UnixMilli(), 10)
+	if err := s.rdb.ZRemRangeByScore(ctx, home(host).processes(), "-inf", now).Err(); err != nil {
+		return unavailable("forgetting the processes of host "+host, err)
+	}
+	return nil
+}
