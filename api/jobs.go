@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchyard/configs"
 	"switchyard/jobs"
 	"switchyard/tasks"
 )
@@ -94,29 +95,33 @@ type acceptedOutput struct {
 func (s *Server) jobOperations(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{"Jobs"},
-		Summary: "The newest jobs", Errors: []int{400, 503},
+		Metadata: map[string]any{"scope": configs.JobsRead},
+		Summary:  "The newest jobs", Errors: []int{400, 503},
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{"Jobs"},
-		Summary: "One job", Errors: []int{404, 503},
+		Metadata: map[string]any{"scope": configs.JobsRead},
+		Summary:  "One job", Errors: []int{404, 503},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()
 		j, err := s.get(ctx, in.ID)
 		if err != nil {
-			return nil, fromJobs(s.opt.Log, err)
+			return nil, fromJobs(s.log(ctx), err)
 		}
 		return &jobOutput{Body: documentOf(j)}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{"Jobs"},
+		Metadata:      map[string]any{"scope": configs.JobsWrite},
 		Summary:       "Cancel a job",
 		Description:   "A job that waits is cancelled at once; the worker of a running one is asked to stop, and leaves things in order first.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
 	}, s.cancelJob)
 	huma.Register(api, huma.Operation{
 		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{"Jobs"},
-		Summary: "Run a failed or cancelled job again", DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
+		Metadata: map[string]any{"scope": configs.JobsWrite},
+		Summary:  "Run a failed or cancelled job again", DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
 	}, s.retryJob)
 }
 
@@ -140,7 +145,7 @@ func (s *Server) listJobs(ctx context.Context, in *jobsInput) (*jobsOutput, erro
 	defer cancel()
 	page, err := s.opt.Store.List(ctx, f, in.Limit, in.Cursor)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
 	out := &jobsOutput{Body: JobList{Jobs: make([]JobDocument, len(page.Jobs)), NextCursor: orNull(page.Next)}}
 	for i, j := range page.Jobs {
@@ -153,13 +158,13 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*acceptedOutput, 
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
-		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
+		return nil, fromJobs(s.log(ctx), jobs.ErrUnknown)
 	}
 	state, err := s.opt.Store.Cancel(ctx, in.ID)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
-	s.opt.Log.Info("job cancelled", "job", in.ID, "state", state)
+	s.log(ctx).Info("job cancelled", "job", in.ID, "state", state)
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(state)}}, nil
 }
 
@@ -167,11 +172,11 @@ func (s *Server) retryJob(ctx context.Context, in *jobInput) (*acceptedOutput, e
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
-		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
+		return nil, fromJobs(s.log(ctx), jobs.ErrUnknown)
 	}
 	if err := s.opt.Store.Reopen(ctx, in.ID); err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
-	s.opt.Log.Info("job runs again", "job", in.ID)
+	s.log(ctx).Info("job runs again", "job", in.ID)
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(jobs.Queued)}}, nil
 }

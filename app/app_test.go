@@ -358,7 +358,7 @@ func TestWaitingIsNotReading(t *testing.T) {
 	c, err := net.Dial("tcp", p.Addrs()[0])
 	must(t, err)
 	defer c.Close()
-	_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"))
+	_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"))
 	must(t, err)
 	must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 	cut, err := io.ReadAll(c)

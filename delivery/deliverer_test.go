@@ -29,7 +29,7 @@ func newDeliverer(t *testing.T, c configs.Callbacks, d configs.Delivery) *delive
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return delivery.NewDeliverer(s, c, d)
+	return delivery.NewDeliverer(s, func() configs.Callbacks { return c }, d)
 }
 
 func newReceiver(t *testing.T) *receiver.Receiver {
