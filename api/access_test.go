@@ -94,9 +94,10 @@ func TestEveryRouteTakesItsScope(t *testing.T) {
 			t.Errorf("with %s: answer %d %s", s, a.status, a.body)
 		}
 	}
-	if a := b.toggle(t, `{"port":10016}`, "X-API-Key", keyOf(configs.ProxiesToggle)); a.status != 202 {
+	if a := b.toggle(t, `{"port":10016}`, "X-API-Key", keyOf(configs.ProxiesToggle), "X-Request-Id", "of-a-toggle"); a.status != 202 {
 		t.Errorf("answer %d %s", a.status, a.body)
 	}
+	b.eventually(t, "the log has both lines of it", func() bool { return b.log.count("request_id=of-a-toggle") == 2 })
 }
 
 // Ensure a route that says nothing of its scope, or names one that there isn't,

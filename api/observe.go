@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -59,7 +61,7 @@ func (s *Server) report(ctx context.Context, c *call, w middleware.WrapResponseW
 	s.opt.Log.LogAttrs(ctx, level, "request",
 		slog.String("method", r.Method), slog.String("route", chi.RouteContext(ctx).RoutePattern()), slog.Int("status", status),
 		slog.Duration("duration", took), slog.Int("bytes", w.BytesWritten()), slog.String("client", clientOf(c)),
-		slog.String("principal", c.caller.Name), slog.String("request_id", c.id))
+		slog.String("principal", principal(ctx)), slog.String("request_id", c.id))
 }
 
 func clientOf(c *call) string {
@@ -67,6 +69,14 @@ func clientOf(c *call) string {
 		return "unknown"
 	}
 	return c.caller.Addr.String()
+}
+
+// requestOf is the id of the request that ctx belongs to.
+func requestOf(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return c.id
+	}
+	return ""
 }
 
 // log is the log for what a request makes happen: each line of it shows the
@@ -85,10 +95,16 @@ const maxRequestID = 64
 // several systems; a new one where there is none that could stand in a log.
 func requestID(sent string) string {
 	if sent == "" || len(sent) > maxRequestID || strings.IndexFunc(sent, unfitForID) >= 0 {
-		return rand.Text()
+		return process + strconv.FormatUint(requests.Add(1), 10)
 	}
 	return sent
 }
+
+// Ids of ours are cheap: what tells this process from others, and a number.
+var (
+	process  = rand.Text()[:16] + "-"
+	requests atomic.Uint64
+)
 
 func unfitForID(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-'

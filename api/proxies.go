@@ -219,7 +219,8 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	if err != nil {
 		return jobs.Accepted{}, fromJobs(s.log(ctx), err)
 	}
-	s.log(ctx).Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined)
+	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined,
+		"request_id", requestOf(ctx)) // without a logger of its own: it is the line that counts
 	return a, nil
 }
 

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"crypto/sha256"
+	"os"
 	"strings"
 	"testing"
 )
@@ -29,13 +30,18 @@ func TestNewAPIKey(t *testing.T) {
 	}
 }
 
-// Ensure the file explains each scope, and the list holds none twice.
+// Ensure the example and the documentation explain each scope, and the list
+// holds none twice.
 func TestScopes(t *testing.T) {
 	t.Parallel()
+	page, err := os.ReadFile("../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[Scope]bool{}
 	for _, s := range Scopes() {
-		if seen[s] || !s.Known() || !strings.Contains(string(Example), "#   "+string(s)+" ") {
-			t.Errorf("%s is twice in the list, or not in the example", s)
+		if seen[s] || !s.Known() || !strings.Contains(string(Example), "#   "+string(s)+" ") || !strings.Contains(string(page), "\n| `"+string(s)+"` | ") {
+			t.Errorf("%s is twice in the list, or not in the example, or not in docs/access.md", s)
 		}
 		seen[s] = true
 	}

@@ -3,8 +3,8 @@
 //
 // A Guard holds the rules of the configuration (auth, and of http the trusted
 // proxies, server names, allowed origins and the rate limit). Use replaces them
-// as a whole while requests are under way: each request is judged by one set of
-// rules from its beginning to its end.
+// as a whole while requests are under way: each question is answered by the old
+// rules or by the new ones, never by some of both.
 //
 // # Who calls
 //
