@@ -390,7 +390,7 @@ func TestListenersCloseTogether(t *testing.T) {
 	for _, addr := range p.Addrs() {
 		c, err := net.Dial("tcp", addr)
 		must(t, err)
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
 		slow = append(slow, c)
 		_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"))
 		must(t, err)

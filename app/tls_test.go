@@ -177,8 +177,10 @@ func TestHeadersAreBounded(t *testing.T) {
 	b := setup(t)
 	p := b.start(t, b.config(func(c *configs.Config) {
 		c.HTTP.MaxHeader, c.HTTP.ReadHeaderTimeout = 8<<10, configs.Duration(200*time.Millisecond)
+		c.HTTP.ReadTimeout = configs.Duration(10 * time.Minute) // not what ends it
 	}), app.API)
 	send := func(text string) string {
+		t.Helper()
 		var d net.Dialer
 		c, err := d.DialContext(b.ctx, "tcp", p.Addrs()[0])
 		must(t, err)

@@ -21,8 +21,8 @@ func newKey(t *testing.T, name, scopes string) (key, lines string) {
 	silent(t, p.stderr)
 	out := p.stdout.String()
 	key = printedKey.FindString(out)
-	lines = out[strings.Index(out, "auth:\n"):]
-	if key == "" || strings.Count(out, key) != 1 || strings.Contains(lines, key) || !strings.Contains(lines, configs.HashAPIKey(key)) {
+	_, lines, found := strings.Cut(out, "# For the configuration, below what stands there already:\n")
+	if key == "" || !found || strings.Count(out, key) != 1 || strings.Contains(lines, key) || !strings.Contains(lines, configs.HashAPIKey(key)) {
 		t.Fatalf("printed %s", out)
 	}
 	return key, lines
