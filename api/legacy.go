@@ -37,7 +37,6 @@ func legacyProblem(w http.ResponseWriter, p *Problem) {
 // toggleBySubnet toggles and answers with the outcome: GET, POST
 // /toggle/{subnet}.
 func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	subnet, err := strconv.Atoi(chi.URLParam(r, "subnet"))
 	if err != nil || !tasks.ValidSubnet(subnet) {
 		writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})

@@ -37,6 +37,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		began := time.Now()
 		c := &call{id: requestID(r.Header.Get("X-Request-Id")), caller: s.guard.Identify(r, isPage(r.URL.Path))}
 		w.Header().Set("X-Request-Id", c.id)
+		if startsByGet(r) {
+			w.Header().Set("Cache-Control", "no-store") // refusals too
+		}
 		ctx := withPrincipal(context.WithValue(r.Context(), callKey{}, c), c.caller.Name)
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() { s.report(ctx, c, ww, r, time.Since(began)) }()
