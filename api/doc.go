@@ -12,6 +12,10 @@
 // keep that API's own {"error": "…"}. One file a domain holds its operations,
 // with their OpenAPI description from the types of input and output.
 //
+// Every route states the scope that it takes, and New panics where one doesn't;
+// package access finds out who calls and whether they have it. Each request has
+// an id, and a line in the log that says how it went and for whom.
+//
 // Server is safe for concurrent use. StopWaiting answers everybody who waits,
 // which is the first thing a stopping process does.
 package api

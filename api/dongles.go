@@ -112,7 +112,7 @@ func (s *Server) listProxies(ctx context.Context, in *proxiesInput) (*proxiesOut
 	} else {
 		var err error
 		if of, err = s.opt.Registry.All(ctx); err != nil {
-			return nil, s.registryAway(err)
+			return nil, s.registryAway(ctx, err)
 		}
 	}
 	docs, p := s.hostDocuments(ctx, of)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/tasks"
@@ -50,7 +51,7 @@ type hostOutput struct{ Body HostDocument }
 type hostRemovedOutput struct{ Body HostRemoved }
 
 func (s *Server) hostOperations(api huma.API) {
-	read := map[string]any{"scope": "proxies:read"}
+	read := map[string]any{"scope": configs.ProxiesRead}
 	huma.Register(api, huma.Operation{
 		OperationID: "list-hosts", Method: http.MethodGet, Path: "/api/v1/hosts", Tags: []string{"Hosts"},
 		Summary: "All proxy hosts", Description: "Each with the last known state of its dongles.",
@@ -66,7 +67,7 @@ func (s *Server) hostOperations(api huma.API) {
 		Summary: "Remove a proxy host that is no more",
 		Description: "Only while it is offline. Its unfinished jobs fail, and who waits for them is told; its queues and its state go. " +
 			"Its jobs stay readable as long as any. Where it breaks off, ask again.",
-		Errors: []int{404, 409, 503}, Metadata: map[string]any{"scope": "hosts:write"},
+		Errors: []int{404, 409, 503}, Metadata: map[string]any{"scope": configs.HostsWrite},
 	}, s.removeHost)
 	huma.Register(api, huma.Operation{
 		OperationID: "list-proxies", Method: http.MethodGet, Path: "/api/v1/proxies", Tags: []string{"Proxies"},
@@ -81,7 +82,7 @@ func (s *Server) listHosts(ctx context.Context, _ *struct{}) (*hostsOutput, erro
 	defer cancel()
 	all, err := s.opt.Registry.All(ctx)
 	if err != nil {
-		return nil, s.registryAway(err)
+		return nil, s.registryAway(ctx, err)
 	}
 	docs, p := s.hostDocuments(ctx, all)
 	if p != nil {
@@ -114,7 +115,7 @@ func (s *Server) registered(ctx context.Context, name string) (*hosts.Info, *Pro
 	case errors.Is(err, hosts.ErrUnknown):
 		return nil, unknownHost("host")
 	case err != nil:
-		return nil, s.registryAway(err)
+		return nil, s.registryAway(ctx, err)
 	}
 	return h, nil
 }
@@ -124,8 +125,8 @@ func unknownHost(field string) *Problem {
 }
 
 // registryAway is the answer when the registry can't be read or written.
-func (s *Server) registryAway(err error) *Problem {
-	return fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+func (s *Server) registryAway(ctx context.Context, err error) *Problem {
+	return fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
 }
 
 // hostDocuments composes what is known of hosts with the toggles under way.
@@ -140,11 +141,11 @@ func (s *Server) hostDocuments(ctx context.Context, all []*hosts.Info) ([]HostDo
 	}
 	states, err := s.opt.Registry.States(ctx, names)
 	if err != nil {
-		return nil, s.registryAway(err)
+		return nil, s.registryAway(ctx, err)
 	}
 	underWay, err := s.opt.Store.UnderWayOn(ctx, toggles)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
 	now := s.opt.Store.Now()
 	docs := make([]HostDocument, len(all))
@@ -187,7 +188,7 @@ func (s *Server) removeHost(ctx context.Context, in *hostInput) (*hostRemovedOut
 			})
 			failed += n
 			if err != nil {
-				return fromJobs(s.opt.Log, err)
+				return fromJobs(s.log(ctx), err)
 			}
 		}
 		return nil
@@ -201,14 +202,14 @@ func (s *Server) removeHost(ctx context.Context, in *hostInput) (*hostRemovedOut
 	case errors.Is(err, hosts.ErrOnline):
 		return nil, hostOnline(h.Name)
 	case err != nil:
-		return nil, s.registryAway(err)
+		return nil, s.registryAway(ctx, err)
 	}
 	// Whoever found the host before it was forgotten has been accepted by now, or
 	// is the scheduler's.
 	if p := evict(); p != nil {
-		s.opt.Log.Warn("what was accepted for a removed host meanwhile is left to the scheduler", "host", h.Name)
+		s.log(ctx).Warn("what was accepted for a removed host meanwhile is left to the scheduler", "host", h.Name)
 	}
-	s.opt.Log.Info("host removed", "host", h.Name, "server_ip", h.ServerIP, "failed_jobs", failed)
+	s.log(ctx).Info("host removed", "host", h.Name, "server_ip", h.ServerIP, "failed_jobs", failed)
 	return &hostRemovedOutput{Body: HostRemoved{Host: h.Name, FailedJobs: failed}}, nil
 }
 
@@ -227,7 +228,7 @@ func (s *Server) removing(ctx context.Context, name string) (*hosts.Info, *Probl
 	case errors.Is(err, hosts.ErrUnknown):
 		return nil, unknownHost("host")
 	case err != nil:
-		return nil, s.registryAway(err)
+		return nil, s.registryAway(ctx, err)
 	}
 	return h, nil
 }

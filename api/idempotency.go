@@ -67,28 +67,26 @@ func originalOf(ctx context.Context) original {
 }
 
 // answerRepeats answers repeated requests with the first answer.
-func (s *Server) answerRepeats(routes chi.Routes) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			keys, ok := r.Header[idempotencyHeader]
-			if !ok || r.Method != http.MethodPost || !routes.Match(chi.NewRouteContext(), r.Method, routePath(r)) {
-				next.ServeHTTP(w, r)
-				return
-			}
-			if len(keys) != 1 || !validIdempotencyKey(keys[0]) {
-				refuse(w, r, problem(http.StatusBadRequest, "invalid_idempotency_key", idempotencyHeader,
-					"An Idempotency-Key is 1 to 255 characters of visible ASCII, without spaces, and stands in one header."))
-				return
-			}
-			body, err := io.ReadAll(r.Body)
-			if p := unread(err); p != nil {
-				refuse(w, r, p)
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			s.takeTurn(w, r, newOriginal(r, keys[0], body), next)
-		})
-	}
+func (s *Server) answerRepeats(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys, ok := r.Header[idempotencyHeader]
+		if !ok || r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if len(keys) != 1 || !validIdempotencyKey(keys[0]) {
+			refuse(w, r, problem(http.StatusBadRequest, "invalid_idempotency_key", idempotencyHeader,
+				"An Idempotency-Key is 1 to 255 characters of visible ASCII, without spaces, and stands in one header."))
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if p := unread(err); p != nil {
+			refuse(w, r, p)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.takeTurn(w, r, newOriginal(r, keys[0], body), next)
+	})
 }
 
 // takeTurn answers a request under an Idempotency-Key.
@@ -98,7 +96,7 @@ func (s *Server) takeTurn(w http.ResponseWriter, r *http.Request, o original, ne
 	cancel()
 	switch {
 	case err != nil:
-		refuse(w, r, fromJobs(s.opt.Log, err))
+		refuse(w, r, fromJobs(s.log(r.Context()), err))
 		return
 	case first != nil:
 		for k, v := range first.Header {
@@ -122,7 +120,7 @@ func (s *Server) takeTurn(w http.ResponseWriter, r *http.Request, o original, ne
 			err = turn.Forget(ctx)
 		}
 		if err != nil {
-			s.opt.Log.Warn("could not note the answer for repeats of the request", "path", r.URL.Path, "err", err)
+			s.log(r.Context()).Warn("could not note the answer for repeats of the request", "path", r.URL.Path, "err", err)
 		}
 		if through {
 			held.send()
@@ -265,7 +263,7 @@ func (s *Server) seen(ctx context.Context) (a jobs.Accepted, ok bool, p *Problem
 	}
 	a, ok, err := s.opt.Store.Seen(ctx, o.scope, o.content)
 	if err != nil {
-		return jobs.Accepted{}, false, fromJobs(s.opt.Log, err)
+		return jobs.Accepted{}, false, fromJobs(s.log(ctx), err)
 	}
 	return a, ok, nil
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/api"
 	"switchyard/configs"
 	"switchyard/jobs"
 	"switchyard/tasks"
@@ -147,18 +146,29 @@ func TestIdempotencyKeyIsOfOneContent(t *testing.T) {
 // Ensure a key belongs to one client: another's same key is another request.
 func TestIdempotencyKeyIsOfOneClient(t *testing.T) {
 	t.Parallel()
-	b := setup(t).register(t, seoul)
-	b.http.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.api.ServeHTTP(w, r.WithContext(api.WithPrincipal(r.Context(), r.Header.Get("X-Who"))))
-	})
-	ask := func(who, body string) answer { return b.toggle(t, body, "Idempotency-Key", "a", "X-Who", who) }
-	first := ask("key:ops", `{"port":10016}`)
-	other := ask("key:bot", `{"port":10017}`)
+	b := setup(t, withKeys).register(t, seoul)
+	ask := func(key, body string) answer { return b.toggle(t, body, "Idempotency-Key", "a", "X-API-Key", key) }
+	ops, bot := keyOf(configs.Admin), keyOf(configs.ProxiesToggle)
+	first := ask(ops, `{"port":10016}`)
+	other := ask(bot, `{"port":10017}`)
 	if other.status != 202 || other.jobID(t) == first.jobID(t) {
 		t.Errorf("another client: answer %d %s", other.status, other.body)
 	}
-	ask("key:ops", `{"port":10016}`).replays(t, first)
-	ask("key:bot", `{"port":10017}`).replays(t, other)
+	ask(ops, `{"port":10016}`).replays(t, first)
+	ask(bot, `{"port":10017}`).replays(t, other)
+}
+
+// Ensure a key means nothing to those who may not do what they ask for: they get
+// no first answer of another, and leave nothing behind.
+func TestIdempotencyKeyIsNoPass(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withKeys).register(t, seoul)
+	b.toggle(t, `{"port":10016}`, "Idempotency-Key", "a", "X-API-Key", keyOf(configs.ProxiesToggle))
+	before := b.keys(t)
+	b.toggle(t, `{"port":10016}`, "Idempotency-Key", "a").wantsProblem(t, 401, "unauthorized", "")
+	b.toggle(t, `{"port":10016}`, "Idempotency-Key", "b", "X-API-Key", keyOf(configs.JobsRead)).wantsProblem(t, 403, "forbidden", "")
+	b.do(t, http.MethodPost, "/toggle/16", "", "Idempotency-Key", "a").wantsProblem(t, 401, "unauthorized", "")
+	b.untouched(t, before)
 }
 
 // Ensure a repeat that comes while the first request waits is told so, in the
@@ -395,6 +405,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	}
 	r := httptest.NewRequestWithContext(b.ctx, http.MethodPost, togglePath, strings.NewReader(`{"port":10016}`))
 	r.Header["Idempotency-Key"] = []string{"a", "b"}
+	r.RemoteAddr, r.Host = "127.0.0.1:1234", "127.0.0.1"
 	w := httptest.NewRecorder()
 	b.api.ServeHTTP(w, r)
 	if w.Code != 400 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/tasks"
@@ -101,22 +102,22 @@ type acceptedOutput struct {
 }
 
 func (s *Server) jobOperations(api huma.API) {
-	write := map[string]any{"scope": "jobs:write"}
+	write := map[string]any{"scope": configs.JobsWrite}
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{"Jobs"},
 		Summary:     "The newest jobs",
 		Description: "Conditions hold together. Where few jobs meet them a page may be shorter than limit, even empty; next_cursor then leads on.",
-		Errors:      []int{400, 503}, Metadata: map[string]any{"scope": "jobs:read"}, RejectUnknownQueryParameters: true,
+		Errors:      []int{400, 503}, Metadata: map[string]any{"scope": configs.JobsRead}, RejectUnknownQueryParameters: true,
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{"Jobs"},
-		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{"scope": "jobs:read"},
+		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{"scope": configs.JobsRead},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()
 		j, err := s.get(ctx, in.ID)
 		if err != nil {
-			return nil, fromJobs(s.opt.Log, err)
+			return nil, fromJobs(s.log(ctx), err)
 		}
 		return &jobOutput{Body: documentOf(j)}, nil
 	})
@@ -160,7 +161,7 @@ func (s *Server) listJobs(ctx context.Context, in *jobsInput) (*jobsOutput, erro
 	defer cancel()
 	page, err := s.opt.Store.List(ctx, f, in.Limit, in.Cursor)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
 	out := &jobsOutput{Body: JobList{Jobs: make([]JobDocument, len(page.Jobs)), NextCursor: orNull(page.Next)}}
 	for i, j := range page.Jobs {
@@ -173,13 +174,13 @@ func (s *Server) cancelJob(ctx context.Context, in *jobActionInput) (*acceptedOu
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
-		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
+		return nil, fromJobs(s.log(ctx), jobs.ErrUnknown)
 	}
 	state, err := s.opt.Store.Cancel(ctx, in.ID)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
-	s.opt.Log.Info("job cancelled", "job", in.ID, "state", state)
+	s.log(ctx).Info("job cancelled", "job", in.ID, "state", state)
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(state)}}, nil
 }
 
@@ -187,15 +188,15 @@ func (s *Server) retryJob(ctx context.Context, in *jobActionInput) (*acceptedOut
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !jobs.ValidID(in.ID) {
-		return nil, fromJobs(s.opt.Log, jobs.ErrUnknown)
+		return nil, fromJobs(s.log(ctx), jobs.ErrUnknown)
 	}
 	if p := s.hostIsThere(ctx, in.ID); p != nil {
 		return nil, p
 	}
 	if err := s.opt.Store.Reopen(ctx, in.ID); err != nil {
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
-	s.opt.Log.Info("job runs again", "job", in.ID)
+	s.log(ctx).Info("job runs again", "job", in.ID)
 	return &acceptedOutput{Body: JobAccepted{JobID: in.ID, Status: string(jobs.Queued)}}, nil
 }
 
@@ -203,7 +204,7 @@ func (s *Server) retryJob(ctx context.Context, in *jobActionInput) (*acceptedOut
 func (s *Server) hostIsThere(ctx context.Context, id string) *Problem {
 	j, err := s.opt.Store.Get(ctx, id)
 	if err != nil {
-		return fromJobs(s.opt.Log, err)
+		return fromJobs(s.log(ctx), err)
 	}
 	if j.Host == "" {
 		return nil
@@ -212,7 +213,7 @@ func (s *Server) hostIsThere(ctx context.Context, id string) *Problem {
 	case errors.Is(err, hosts.ErrUnknown):
 		return problem(http.StatusConflict, "host_removed", "", "Host "+j.Host+" was removed, so the job can't be run again.")
 	case err != nil:
-		return s.registryAway(err)
+		return s.registryAway(ctx, err)
 	}
 	return nil
 }

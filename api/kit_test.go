@@ -65,6 +65,7 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 	b := &bundle{ctx: ctx, srv: srv, hub: events.NewHub(), log: &records{}, config: configs.Default()}
 	// A slow machine is no outage; the tests of outages set their own.
 	b.config.Redis.CommandTimeout = configs.Duration(20 * time.Second)
+	b.config.HTTP.RateLimit.PerSecond = 0 // tests ask more often than a client should
 	for _, c := range change {
 		c(b.config)
 	}

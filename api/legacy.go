@@ -33,7 +33,6 @@ func legacyProblem(w http.ResponseWriter, p *Problem) {
 // toggleBySubnet toggles and answers with the outcome: GET, POST
 // /toggle/{subnet}.
 func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	subnet, err := strconv.Atoi(chi.URLParam(r, "subnet"))
 	if err != nil || !tasks.ValidSubnet(subnet) {
 		writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
@@ -64,7 +63,7 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	var result tasks.ToggleResult
 	if len(j.Result) > 0 {
 		if err := json.Unmarshal(j.Result, &result); err != nil {
-			s.opt.Log.Error("unreadable result", "job", j.ID, "err", err)
+			s.log(r.Context()).Error("unreadable result", "job", j.ID, "err", err)
 		}
 	}
 	status := http.StatusOK
@@ -92,12 +91,12 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		st, err = s.opt.Registry.State(ctx, h.Name)
 	}
 	if err != nil {
-		legacyProblem(w, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err)))
+		legacyProblem(w, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err)))
 		return
 	}
 	doc, err := s.compose(ctx, h, st)
 	if err != nil {
-		legacyProblem(w, fromJobs(s.opt.Log, err))
+		legacyProblem(w, fromJobs(s.log(ctx), err))
 		return
 	}
 	writeJSON(w, http.StatusOK, doc)
@@ -131,12 +130,12 @@ func (s *Server) collect(ctx context.Context, h *hosts.Info) {
 	}
 	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: tasks.NewCollect(h.Name, wait, s.opt.Store.Now().Add(wait))})
 	if err != nil {
-		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "err", err)
+		s.log(ctx).Warn("could not have the dongles read", "host", h.Name, "err", err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if _, err := s.opt.Store.Wait(ctx, a.ID, s.stop); err != nil {
-		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)
+		s.log(ctx).Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)
 	}
 }

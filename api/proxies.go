@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchyard/configs"
 	"switchyard/delivery"
 	"switchyard/hosts"
 	"switchyard/jobs"
@@ -92,6 +93,7 @@ func (s *Server) proxyOperations(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	huma.Register(api, huma.Operation{
 		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{"Proxies"},
+		Metadata:    map[string]any{"scope": configs.ProxiesToggle},
 		Summary:     "Change a dongle's IP",
 		Description: "The request becomes a job; while one for the same dongle is under way it joins that one.",
 		Responses: map[string]*huma.Response{
@@ -101,7 +103,6 @@ func (s *Server) proxyOperations(api huma.API) {
 		MaxBodyBytes:    -1, // limitBody has it
 		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
 		Errors:          []int{400, 404, 408, 409, 413, 415, 422, 429, 503},
-		Metadata:        map[string]any{"scope": "proxies:toggle"},
 	}, s.toggleProxy)
 }
 
@@ -218,9 +219,10 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	o := originalOf(ctx)
 	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: o.scope, Fingerprint: o.content})
 	if err != nil {
-		return jobs.Accepted{}, fromJobs(s.opt.Log, err)
+		return jobs.Accepted{}, fromJobs(s.log(ctx), err)
 	}
-	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined)
+	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined,
+		"request_id", requestOf(ctx)) // without a logger of its own: it is the line that counts
 	return a, nil
 }
 
@@ -234,14 +236,14 @@ func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now tim
 	key := tasks.ToggleKey(subnet)
 	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, []string{key})
 	if err != nil {
-		return fromJobs(s.opt.Log, err)
+		return fromJobs(s.log(ctx), err)
 	}
 	if underWay[key] != nil {
 		return nil
 	}
 	st, err := s.opt.Registry.State(ctx, h.Name)
 	if err != nil {
-		return fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+		return fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
 	}
 	if left := least - now.Sub(st.LastToggle[subnet]); left > 0 {
 		p := problem(http.StatusTooManyRequests, "too_soon", "", fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least))
@@ -266,7 +268,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 	case err == nil:
 		return h, nil
 	case !errors.Is(err, hosts.ErrUnknown):
-		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+		return nil, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
 	}
 	field := "host"
 	if name == "" {
@@ -279,7 +281,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 func (s *Server) onlyHost(ctx context.Context) (*hosts.Info, *Problem) {
 	all, err := s.opt.Registry.All(ctx)
 	if err != nil {
-		return nil, fromJobs(s.opt.Log, errors.Join(jobs.ErrUnavailable, err))
+		return nil, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
 	}
 	switch len(all) {
 	case 0:
@@ -312,10 +314,10 @@ func (s *Server) await(ctx context.Context, a jobs.Accepted, limit time.Duration
 	case errors.Is(err, context.Canceled):
 		return asAccepted, nil // the client has gone
 	case errors.Is(err, jobs.ErrUnavailable):
-		s.opt.Log.Warn("could not wait for a job; answered 202", "job", a.ID, "err", err)
+		s.log(ctx).Warn("could not wait for a job; answered 202", "job", a.ID, "err", err)
 		return asAccepted, nil
 	case err != nil:
-		return nil, fromJobs(s.opt.Log, err)
+		return nil, fromJobs(s.log(ctx), err)
 	}
 	return j, nil
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"switchyard/api/access"
 	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
@@ -33,6 +33,11 @@ type Options struct {
 	// Ready says what stands against taking requests; nil: nothing. It is
 	// asked by /readyz, with a short deadline.
 	Ready func(context.Context) error
+	// Access says who may do what; nil: as Config has it.
+	Access *access.Guard
+	// Metrics is what stands at /metrics, Monitoring at /monitoring and below;
+	// nil: nothing does.
+	Metrics, Monitoring http.Handler
 }
 
 // Server is the API's handler.
@@ -40,6 +45,8 @@ type Server struct {
 	opt       Options
 	loc       *time.Location
 	directory *hosts.Directory
+	guard     *access.Guard
+	scoped    []route
 	handler   http.Handler
 
 	stop     chan struct{}
@@ -48,10 +55,17 @@ type Server struct {
 
 // New returns a server that has not been asked anything.
 func New(opt Options) *Server {
-	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), stop: make(chan struct{})}
+	s := &Server{
+		opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), guard: opt.Access, stop: make(chan struct{}),
+	}
+	if s.guard == nil {
+		s.guard = access.New(opt.Config)
+	}
 	r := chi.NewRouter()
-	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
-	r.Use(s.answerRepeats(r)) // behind the access check: it asks who is calling
+	// In this order: what is refused is logged with who asked, and what a page
+	// of another origin may read, refusals among it, says so.
+	r.Use(s.observe, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.allowOrigins(), s.limitRate,
+		s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
@@ -64,21 +78,9 @@ func New(opt Options) *Server {
 	return s
 }
 
-func (s *Server) routes(r chi.Router) {
-	api := humachi.New(r, humaConfig(s.opt.Version))
-	s.proxyOperations(api)
-	s.hostOperations(api)
-	s.jobOperations(api)
-	r.Get("/toggle/{subnet}", s.toggleBySubnet)
-	r.Post("/toggle/{subnet}", s.toggleBySubnet)
-	r.Get("/status", s.status)
-	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
-	r.Get("/readyz", s.readyz)
-	r.Get("/", s.index)
-}
-
 var statusOK = map[string]string{"status": "ok"}
+
+func alive(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) }
 
 // huma has its error format in a variable of the process, so it is set before
 // there is a server.
@@ -123,7 +125,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if s.opt.Ready != nil {
 		if err := s.opt.Ready(ctx); err != nil {
-			s.opt.Log.Debug("not ready", "err", err)
+			s.log(ctx).Debug("not ready", "err", err)
 			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
 			return
 		}
@@ -141,7 +143,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			s.opt.Log.Error("request handler panicked", "path", r.URL.Path, "panic", p)
+			s.log(r.Context()).Error("request handler panicked", "path", r.URL.Path, "panic", p)
 			writeProblem(w, problem(http.StatusInternalServerError, "internal", "", "Something went wrong here; it has been logged."))
 		}()
 		next.ServeHTTP(w, r)
@@ -159,22 +161,6 @@ func (s *Server) refuseUntilStarted(next http.Handler) http.Handler {
 		p := problem(http.StatusServiceUnavailable, "starting", "", "This server is starting and waits for its job store. Nothing was accepted; try again.")
 		p.retryAfter = retryAfterOutage
 		writeProblem(w, p)
-	})
-}
-
-// refuseForeignPages keeps web pages of other sites from using a visitor's
-// browser to act here: a browser says where a request comes from.
-func (s *Server) refuseForeignPages(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Pages of other sites may not use this API."))
-			return
-		}
-		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && acts(r) {
-			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Links on other sites may not start a job here."))
-			return
-		}
-		next.ServeHTTP(w, r)
 	})
 }
 
@@ -218,7 +204,12 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 			writeProblem(w, problem(http.StatusRequestEntityTooLarge, "too_large", "", "The request's body is too large."))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		// It closes the connection of a body that is too large, if it can.
+		inner := w
+		if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+			inner = u.Unwrap()
+		}
+		r.Body = http.MaxBytesReader(inner, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -80,7 +80,7 @@ func TestPanicIsAnswered(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	answer{w.Code, w.Header(), w.Body.String()}.wantsProblem(t, 500, "internal", "")
-	if log.count("runtime secret") != 1 || log.count("/readyz") != 1 {
+	if log.count("runtime secret") != 1 || log.count("path=/readyz") != 1 {
 		t.Errorf("the log says %s", &log.all)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/api"
+	"switchyard/api/access"
 	"switchyard/configs"
 	"switchyard/delivery"
 	"switchyard/events"
@@ -60,10 +60,15 @@ type App struct {
 	registry *hosts.Registry
 	hub      *events.Hub
 
+	reloading sync.Mutex
+	live      atomic.Pointer[configs.Config] // holds what may change; see Reload
+	guard     *access.Guard
+	cert      atomic.Pointer[certificate] // nil without TLS
+
 	up        atomic.Bool // requests are taken
 	api       *api.Server
 	servers   []*http.Server
-	listeners []net.Listener
+	listeners []listener
 	serving   sync.WaitGroup
 
 	host     *hardware.Host
@@ -95,7 +100,12 @@ func New(opt Options) (*App, error) {
 			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
 		}
 	}
-	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{}), failed: make(chan error, 1)}, nil
+	a := &App{
+		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config),
+		collected: make(chan struct{}), failed: make(chan error, 1),
+	}
+	a.live.Store(opt.Config)
+	return a, nil
 }
 
 func (a *App) has(r Role) bool { return slices.Contains(a.opt.Roles, r) }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -356,7 +357,7 @@ func TestWaitingIsNotReading(t *testing.T) {
 	c, err := net.Dial("tcp", p.Addrs()[0])
 	must(t, err)
 	defer c.Close()
-	_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"))
+	_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"))
 	must(t, err)
 	must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 	cut, err := io.ReadAll(c)
@@ -373,4 +374,47 @@ func TestWaitingIsNotReading(t *testing.T) {
 	must(t, receive(t, b, "GET", get))
 	must(t, receive(t, b, "POST", post))
 	must(t, receive(t, b, "POST under an Idempotency-Key", keyed))
+}
+
+// Ensure all addresses close at once when the app stops: none goes on taking
+// requests while another waits for its last one.
+func TestListenersCloseTogether(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.start(t, b.config(func(c *configs.Config) {
+		c.HTTP.Listen = []string{"127.0.0.1:0", "127.0.0.1:0"}
+		c.HTTP.ReadTimeout, c.HTTP.DrainTimeout = configs.Duration(time.Minute), configs.Duration(time.Minute)
+	}), app.API)
+	var slow []net.Conn
+	for _, addr := range p.Addrs() {
+		c, err := net.Dial("tcp", addr)
+		must(t, err)
+		t.Cleanup(func() { c.Close() })
+		slow = append(slow, c)
+		_, err = c.Write([]byte("POST /api/v1/proxies/toggle HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"))
+		must(t, err)
+		must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
+		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+			t.Fatalf("the body is not read: %q, %v", line, err) // else it is under way now
+		}
+	}
+	stopped := in(t, func() error { return p.Stop(b.ctx) })
+	for _, addr := range p.Addrs() {
+		b.eventually(t, addr+" is closed", func() bool {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				c.Close()
+			}
+			return err != nil
+		})
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("it did not wait for the requests under way: %v", err)
+	default:
+	}
+	for _, c := range slow {
+		c.Close()
+	}
+	must(t, receive(t, b, "the end", stopped))
 }

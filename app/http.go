@@ -7,29 +7,49 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"switchyard/api"
 )
 
+// listener is one of the addresses served.
+type listener struct {
+	net.Listener
+	tls bool
+}
+
 // listen opens the configured addresses. An IPv6 loopback that the machine
 // doesn't have is passed over if there is another address.
 func (a *App) listen(ctx context.Context) error {
+	h := a.cfg.HTTP
+	if len(h.TLS.Listen) > 0 {
+		c, err := newCertificate(h.TLS.Cert, h.TLS.Key, a.log.With("role", "api"))
+		if err != nil {
+			return a.cfg.Fault("http.tls.cert", "%v", err)
+		}
+		a.cert.Store(c)
+	}
 	var lc net.ListenConfig
 	var passed error
-	for _, addr := range a.cfg.HTTP.Listen {
+	for i, addr := range slices.Concat(h.Listen, h.TLS.Listen) {
+		key, tls := "http.listen", i >= len(h.Listen)
+		if tls {
+			key = "http.tls.listen"
+		}
 		l, err := lc.Listen(ctx, "tcp", addr)
 		switch {
 		case err == nil:
-			a.listeners = append(a.listeners, l)
+			a.listeners = append(a.listeners, listener{l, tls})
 		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
 			a.log.Warn("this machine doesn't have the address; not listening on it", "addr", addr)
 			passed = err
 		case errors.Is(err, syscall.EADDRINUSE):
-			return fmt.Errorf("listening on %s: another program is using it; stop that one, or choose another address (http.listen): %w", addr, err)
+			return fmt.Errorf("listening on %s: another program is using it; stop that one, or choose another address (%s): %w", addr, key, err)
 		default:
-			return fmt.Errorf("listening on %s (http.listen): %w", addr, err)
+			return fmt.Errorf("listening on %s (%s): %w", addr, key, err)
 		}
 	}
 	if len(a.listeners) == 0 {
@@ -38,11 +58,18 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// Addrs are the addresses that the api listens on.
-func (a *App) Addrs() []string {
-	out := make([]string, len(a.listeners))
-	for i, l := range a.listeners {
-		out[i] = l.Addr().String()
+// Addrs are the addresses that the api listens on without TLS.
+func (a *App) Addrs() []string { return a.addrs(false) }
+
+// TLSAddrs are those with TLS.
+func (a *App) TLSAddrs() []string { return a.addrs(true) }
+
+func (a *App) addrs(tls bool) []string {
+	out := []string{}
+	for _, l := range a.listeners {
+		if l.tls == tls {
+			out = append(out, l.Addr().String())
+		}
 	}
 	return out
 }
@@ -51,21 +78,34 @@ func (a *App) startAPI() {
 	log := a.log.With("role", "api")
 	a.api = api.New(api.Options{
 		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Version: a.opt.Version, Ready: a.ready,
-		Started: a.up.Load,
+		Started: a.up.Load, Access: a.guard,
 	})
-	c := a.cfg.HTTP
 	for _, l := range a.listeners {
-		srv := &http.Server{
-			Handler: a.api, ReadHeaderTimeout: c.ReadHeaderTimeout.Std(), ReadTimeout: c.ReadTimeout.Std(),
-			IdleTimeout: c.IdleTimeout.Std(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		srv := a.server(log)
+		serve, more := srv.Serve, []any{"addr", l.Addr().String()}
+		if l.tls {
+			srv.TLSConfig = a.cert.Load().config()
+			serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+			more = append(more, "tls", true)
 		}
 		a.servers = append(a.servers, srv)
 		a.serving.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 				log.Error("http server ended", "addr", l.Addr().String(), "err", err)
 			}
 		})
-		log.Info("listening", "addr", l.Addr().String())
+		log.Info("listening", more...)
+	}
+}
+
+// server bounds what a client may take of it: the size of a header, and the
+// time for each part of a request. Without TLS it speaks HTTP/1.1, with it
+// HTTP/2 too.
+func (a *App) server(log *slog.Logger) *http.Server {
+	c := a.cfg.HTTP
+	return &http.Server{
+		Handler: a.api, MaxHeaderBytes: c.MaxHeader, ReadHeaderTimeout: c.ReadHeaderTimeout.Std(), ReadTimeout: c.ReadTimeout.Std(),
+		WriteTimeout: c.WriteTimeout.Std(), IdleTimeout: c.IdleTimeout.Std(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -94,13 +134,18 @@ func (a *App) stopAPI(ctx context.Context) error {
 		return errors.Join(errs...)
 	}
 	a.api.StopWaiting()
-	var errs []error
-	for _, srv := range a.servers {
-		if err := bounded(ctx, a.cfg.HTTP.DrainTimeout.Std(), srv.Shutdown); err != nil {
-			// What is still under way is cut: its job goes on all the same.
-			errs = append(errs, srv.Close())
-		}
+	// All at once: the time to drain is that of the whole process.
+	errs := make([]error, len(a.servers))
+	var draining sync.WaitGroup
+	for i, srv := range a.servers {
+		draining.Go(func() {
+			if err := bounded(ctx, a.cfg.HTTP.DrainTimeout.Std(), srv.Shutdown); err != nil {
+				// What is still under way is cut: its job goes on all the same.
+				errs[i] = srv.Close()
+			}
+		})
 	}
+	draining.Wait()
 	a.serving.Wait()
 	return errors.Join(errs...)
 }

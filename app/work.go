@@ -53,7 +53,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 			return fmt.Errorf("setting up deliveries: %w", err)
 		}
 		a.sender = sender
-		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.cfg.Callbacks, a.cfg.Delivery)}
+		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.callbacks, a.cfg.Delivery)}
 		handlers[tasks.Callback] = c.Handle
 	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
@@ -85,7 +85,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	}
 	if delivers {
 		s := &delivery.Settler{
-			Store: a.store, Callbacks: a.cfg.Callbacks, Client: a.stream, Interval: a.cfg.Delivery.SettleInterval.Std(), Log: log,
+			Store: a.store, Callbacks: a.callbacks, Client: a.stream, Interval: a.cfg.Delivery.SettleInterval.Std(), Log: log,
 		}
 		a.byClock.Go(func() { s.Run(clockCtx) })
 	}

@@ -191,6 +191,7 @@ func apiChild(ctx context.Context, spec childSpec) (string, func(context.Context
 	cfg := configs.Default()
 	cfg.Redis.Addr = spec.Redis
 	cfg.HTTP.Listen = []string{"127.0.0.1:0"}
+	cfg.HTTP.RateLimit.PerSecond = 0 // it is to be found out how many it takes
 	a, err := app.New(app.Options{Config: cfg, Roles: []app.Role{app.API}, Log: log, Version: "bench"})
 	if err != nil {
 		return "", nil, err
@@ -211,6 +212,7 @@ func noopChild(ctx context.Context, _ childSpec) (string, func(context.Context) 
 	log = log.With("role", "api")
 	rdb := newClient("127.0.0.1:1", 1)
 	cfg := configs.Default()
+	cfg.HTTP.RateLimit.PerSecond = 0
 	store := newStore(rdb)
 	h := &logged{log: log, next: api.New(api.Options{Config: cfg, Store: store, Registry: hosts.New(rdb, time.Hour), Log: log, Version: "bench"})}
 	var lc net.ListenConfig

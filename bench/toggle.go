@@ -102,6 +102,7 @@ func (t *toggler) start(ctx context.Context, o options) error {
 	c := configs.Default()
 	c.Redis.Addr = srv.Addr()
 	c.HTTP.Listen = []string{"127.0.0.1:0"}
+	c.HTTP.RateLimit.PerSecond = 0
 	c.Host.Name, c.Host.ServerIP = benchHost(0)
 	c.Host.EchoURLs = []string{"http://ip.example.com/"}
 	c.Host.StateDir = filepath.Join(o.dir, "state")

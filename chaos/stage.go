@@ -189,6 +189,7 @@ func (s *stage) config(sc scenario) *configs.Config {
 	c := configs.Default()
 	c.Redis.Addr = s.redis.Addr()
 	c.HTTP.Listen = []string{s.apiAddr}
+	c.HTTP.RateLimit.PerSecond = 0
 	c.Delivery.Allow = []string{"127.0.0.0/8"}
 	c.Callbacks.Toggle = []configs.ToggleReceiver{
 		{Name: "alpha", StartURL: s.alpha.URL() + startPath, ResultURL: s.alpha.URL() + resultPath},

@@ -20,9 +20,12 @@ func Default() *Config {
 		},
 		HTTP: HTTP{
 			Listen:            []string{"127.0.0.1:8080", "[::1]:8080", "127.0.0.1:8000", "[::1]:8000"},
+			RateLimit:         RateLimit{PerSecond: 50, Burst: 100},
 			MaxBody:           1 << 20,
+			MaxHeader:         64 << 10,
 			ReadHeaderTimeout: Duration(5 * time.Second),
 			ReadTimeout:       Duration(15 * time.Second),
+			WriteTimeout:      Duration(4 * time.Minute),
 			IdleTimeout:       Duration(2 * time.Minute),
 			DrainTimeout:      Duration(5 * time.Second),
 			StatusWait:        Duration(15 * time.Second),

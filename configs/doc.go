@@ -28,8 +28,9 @@
 // The environment takes a key's path in capitals, http.listen as
 // SWITCHYARD_HTTP_LISTEN, and wins over the file. A list of plain values is
 // separated by commas. Lists of sections and maps can be set in the file only.
-// SWITCHYARD_CONFIG, which names the file for the command line, is let pass,
-// and so is a variable that a Secret refers to (env:SWITCHYARD_…).
+// SWITCHYARD_CONFIG, SWITCHYARD_SERVER and SWITCHYARD_API_KEY, which are for the
+// command line, are let pass, and so is a variable that a Secret refers to
+// (env:SWITCHYARD_…).
 //
 // A list replaces its default. A map adds to its default, key by key. A
 // section without any key is the same as no section. Anchors, aliases, merge

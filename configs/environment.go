@@ -10,9 +10,9 @@ import (
 // variablePrefix begins every variable of the overlay.
 const variablePrefix = "SWITCHYARD_"
 
-// passed are variables with the prefix that stand for no key: the command line
-// takes the path of the file from SWITCHYARD_CONFIG.
-var passed = map[string]bool{variablePrefix + "CONFIG": true}
+// passed are variables with the prefix that stand for no key. They are for the
+// command line: the path of the file, the server to talk to and the API key.
+var passed = map[string]bool{variablePrefix + "CONFIG": true, variablePrefix + "SERVER": true, variablePrefix + "API_KEY": true}
 
 // variables makes a map of an environment. As in a process, the last one of a
 // name counts.

@@ -147,7 +147,8 @@ func TestExample_Text(t *testing.T) {
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if len(line) > 80 {
+		// A hash can't be broken.
+		if len(line) > 80 && !strings.Contains(line, "hash: sha256:") {
 			t.Errorf("line %d is longer than 80 letters", i+1)
 		}
 		if strings.TrimRight(line, " \t") != line || strings.Contains(line, "\t") {

@@ -12,6 +12,9 @@ const file = "switchyard.yaml"
 // signing is a valid signing secret: 32 bytes that are all 0.
 var signing = secretPrefix + strings.Repeat("A", 43) + "="
 
+// hashed is the hash of an API key.
+var hashed = HashAPIKey(password)
+
 // accepted loads a configuration in which nothing is wrong.
 func accepted(t *testing.T, yaml string, environ ...string) *Config {
 	t.Helper()

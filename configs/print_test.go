@@ -16,6 +16,7 @@ func TestConfig_YAML(t *testing.T) {
 	c := accepted(t, `
 log: {level: warn}
 http: {idle_timeout: 90m}
+auth: {keys: [{name: a, hash: `+hashed+`, scopes: [admin]}], networks: [{cidr: '::1/128', scopes: [admin]}]}
 host: {name: a, echo_urls: ['http://a'], dongles: [{subnet: 12}]}
 callbacks: {toggle: [{name: a, start_url: 'http://a'}]}
 `, "SWITCHYARD_DELIVERY_ALLOW=192.0.2.0/24")

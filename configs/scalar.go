@@ -47,6 +47,8 @@ func (l *loader) setText(v reflect.Value, text string) (problem string) {
 	switch p := v.Addr().Interface().(type) {
 	case *string:
 		*p = text
+	case *Scope:
+		*p = Scope(text)
 	case *bool:
 		switch strings.ToLower(text) {
 		case "true":

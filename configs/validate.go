@@ -22,6 +22,8 @@ func (c *Config) check(earlier Errors) Errors {
 	k.general()
 	k.redis()
 	k.http()
+	k.tls()
+	k.auth()
 	k.jobs()
 	k.worker()
 	k.host()

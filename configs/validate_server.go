@@ -32,36 +32,6 @@ func (k *checker) redis() {
 	}
 }
 
-func (k *checker) http() {
-	h := k.c.HTTP
-	if len(h.Listen) == 0 {
-		k.fault("http.listen", "names no address: give at least one, such as 127.0.0.1:8080")
-	}
-	var fixed []string
-	for i, address := range h.Listen {
-		key := item("http.listen", i)
-		host, problem := listenAddress(address)
-		switch {
-		case problem != "":
-			k.fault(key, "%s", problem)
-		case !k.c.Auth.Disabled && !loopback(host):
-			k.fault(key, "%s can be reached from other machines, and nothing here asks who is calling: "+
-				"listen on 127.0.0.1, [::1] or localhost, or allow everybody everything with auth.disabled: true", address)
-		}
-		if portOf(address) == "0" {
-			address = item(key, i) // any free port, another one each time
-		}
-		fixed = append(fixed, address)
-	}
-	k.distinct("http.listen", fixed)
-	k.number("http.max_body", h.MaxBody, 1<<10, 1<<30)
-	k.atLeast("http.read_header_timeout", h.ReadHeaderTimeout, shortest)
-	k.atLeast("http.read_timeout", h.ReadTimeout, shortest)
-	k.atLeast("http.idle_timeout", h.IdleTimeout, shortest)
-	k.atLeast("http.drain_timeout", h.DrainTimeout, 0)
-	k.between("http.status_wait", h.StatusWait, 0, maxRequestWait)
-}
-
 func (k *checker) jobs() {
 	j := k.c.Jobs
 	k.atLeast("jobs.retention", j.Retention, time.Hour)

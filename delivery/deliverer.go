@@ -24,7 +24,7 @@ type Deliverer struct {
 	BusyPause time.Duration
 
 	sender    *Sender
-	callbacks configs.Callbacks
+	callbacks func() configs.Callbacks
 	limit     int
 	longest   time.Duration // that one that found no place waits
 
@@ -41,8 +41,9 @@ type crowd struct {
 	pause time.Duration
 }
 
-// NewDeliverer returns a deliverer that sends with s.
-func NewDeliverer(s *Sender, c configs.Callbacks, d configs.Delivery) *Deliverer {
+// NewDeliverer returns a deliverer that sends with s. It asks c for the receivers
+// and secrets each time: they may change while it works.
+func NewDeliverer(s *Sender, c func() configs.Callbacks, d configs.Delivery) *Deliverer {
 	return &Deliverer{BusyPause: busyPause, sender: s, callbacks: c, limit: d.PerDestination, longest: d.LongestWait.Std(), now: map[string]int{}, crowds: map[string]*crowd{}}
 }
 
@@ -117,7 +118,7 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, p tasks.CallbackPayl
 	}
 	a := d.sender.Send(ctx, Message{
 		ID: id, URL: raw, Body: []byte(p.Body), Trusted: trusted,
-		Timeout: d.callbacks.Timeout.Std(), Secret: d.secret(raw),
+		Timeout: d.callbacks().Timeout.Std(), Secret: d.secret(raw),
 	})
 	return Try{Attempt: a, URLHost: Host(raw)}
 }
@@ -129,7 +130,8 @@ func (d *Deliverer) Pause(tries int, a Attempt) time.Duration {
 	if asked := a.RetryAfter(); asked > 0 {
 		return asked
 	}
-	p, most := d.callbacks.FirstRetry.Std(), d.callbacks.MaxRetry.Std()
+	c := d.callbacks()
+	p, most := c.FirstRetry.Std(), c.MaxRetry.Std()
 	for range tries {
 		if p *= 2; p >= most {
 			p = most
@@ -141,14 +143,15 @@ func (d *Deliverer) Pause(tries int, a Attempt) time.Duration {
 
 // secret is what signs for the URL's host; empty: unsigned.
 func (d *Deliverer) secret(raw string) string {
+	c := d.callbacks()
 	if u, err := url.Parse(raw); err == nil {
-		for name, s := range d.callbacks.Secrets {
+		for name, s := range c.Secrets {
 			if strings.EqualFold(name, u.Hostname()) || strings.EqualFold(name, u.Host) {
 				return s.Reveal()
 			}
 		}
 	}
-	return d.callbacks.Secret.Reveal()
+	return c.Secret.Reveal()
 }
 
 // resolve is where the callback goes; "" if its receiver is not configured.
@@ -156,7 +159,7 @@ func (d *Deliverer) resolve(p tasks.CallbackPayload) (raw string, trusted bool) 
 	if p.Receiver == "" {
 		return p.URL, false
 	}
-	for _, r := range d.callbacks.Toggle {
+	for _, r := range d.callbacks().Toggle {
 		switch p.Receiver {
 		case startName(r):
 			return r.StartURL, true

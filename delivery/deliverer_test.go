@@ -32,7 +32,7 @@ func newDeliverer(t *testing.T, c configs.Callbacks, d configs.Delivery) *delive
 	if d.LongestWait == 0 {
 		d.LongestWait = configs.Default().Delivery.LongestWait
 	}
-	return delivery.NewDeliverer(s, c, d)
+	return delivery.NewDeliverer(s, func() configs.Callbacks { return c }, d)
 }
 
 func newReceiver(t *testing.T) *receiver.Receiver {

@@ -29,8 +29,9 @@ const (
 // Settler turns what jobs owe to others into delivery jobs. Any number of them
 // may run: a debt gives the same jobs, with the same ids, to each.
 type Settler struct {
-	Store     *jobs.Store
-	Callbacks configs.Callbacks
+	Store *jobs.Store
+	// Callbacks returns who is owed something; they may change.
+	Callbacks func() configs.Callbacks
 	// Client listens for the bell.
 	Client redis.UniversalClient
 	// Interval is how often debts are looked for without having been rung for.
@@ -114,7 +115,7 @@ func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
 	if err != nil {
 		return err
 	}
-	requests, err := Plan(j, d.Phase, urls, s.Callbacks)
+	requests, err := Plan(j, d.Phase, urls, s.Callbacks())
 	if err != nil {
 		// Nobody can be told; the job's own record still can be read.
 		s.Log.Error("can't tell others of a job", "job", j.ID, "phase", d.Phase, "err", err)

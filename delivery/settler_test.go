@@ -112,7 +112,7 @@ func (b *bundle) settle(t *testing.T, n int) {
 	var wg sync.WaitGroup
 	for range n {
 		rdb, store := b.connect(t)
-		s := &delivery.Settler{Store: store, Callbacks: receivers(), Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
+		s := &delivery.Settler{Store: store, Callbacks: receivers, Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 		wg.Go(func() { s.Run(ctx) })
 	}
 	b.settled(t)
@@ -226,7 +226,7 @@ func TestSettler_rings(t *testing.T) {
 	var wg sync.WaitGroup
 	rdb, store := b.connect(t)
 	wg.Go(func() {
-		(&delivery.Settler{Store: store, Callbacks: receivers(), Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
+		(&delivery.Settler{Store: store, Callbacks: receivers, Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
 	})
 	for subnet := 11; subnet < 14; subnet++ {
 		id := b.toggle(t, subnet)
@@ -318,7 +318,7 @@ func TestSettler_dies(t *testing.T) {
 		ctx, cancel := context.WithCancel(b.ctx)
 		m := &mortal{at: at, die: cancel}
 		rdb, store := b.connect(t, m)
-		s := &delivery.Settler{Store: store, Callbacks: receivers(), Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
+		s := &delivery.Settler{Store: store, Callbacks: receivers, Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 		done := make(chan struct{})
 		go func() { defer close(done); s.Run(ctx) }()
 		b.endedOrSettled(t, ctx)
@@ -367,7 +367,7 @@ func TestSettler_passesOver(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		(&delivery.Settler{Store: store, Callbacks: receivers(), Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil))}).Run(ctx)
+		(&delivery.Settler{Store: store, Callbacks: receivers, Client: rdb, Interval: 5 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil))}).Run(ctx)
 	}()
 	b.settled(t)
 	cancel()
@@ -396,7 +396,7 @@ func TestSettler_outage(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		(&delivery.Settler{Store: store, Callbacks: receivers(), Client: rdb, Interval: 5 * time.Second, Log: log}).Run(ctx)
+		(&delivery.Settler{Store: store, Callbacks: receivers, Client: rdb, Interval: 5 * time.Second, Log: log}).Run(ctx)
 	}()
 	select {
 	case <-warned:
@@ -450,7 +450,7 @@ func TestSettlerPassesOverWhatItCantSettle(t *testing.T) {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel()
-	s := &delivery.Settler{Store: b.store, Client: b.rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	s := &delivery.Settler{Store: b.store, Callbacks: receivers, Client: b.rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	done.Go(func() { s.Run(ctx) })
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -484,7 +484,7 @@ func TestSettlerGetsPastManyItCantSettle(t *testing.T) {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel()
-	s := &delivery.Settler{Store: b.store, Callbacks: receivers(), Client: b.rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	s := &delivery.Settler{Store: b.store, Callbacks: receivers, Client: b.rdb, Interval: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	done.Go(func() { s.Run(ctx) })
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

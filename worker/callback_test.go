@@ -56,7 +56,7 @@ func setupPost(t *testing.T, change ...func(*configs.Callbacks, *configs.Deliver
 	s, err := delivery.NewSender(delivery.SenderOptions{Allow: limits.Allow, MaxResponse: limits.MaxResponse})
 	must(t, err)
 	t.Cleanup(s.Close)
-	p.deliverer = delivery.NewDeliverer(s, p.callbacks, limits)
+	p.deliverer = delivery.NewDeliverer(s, func() configs.Callbacks { return p.callbacks }, limits)
 	p.deliverer.BusyPause = time.Millisecond
 	handle := (&worker.Callbacks{Deliverer: p.deliverer}).Handle
 	p.worker = p.start(t, func(ctx context.Context, r *worker.Run) worker.Outcome {
@@ -250,7 +250,7 @@ func TestCallback_endToEnd(t *testing.T) {
 	t.Parallel()
 	p := setupPost(t)
 	guest := newReceiver(t)
-	s := &delivery.Settler{Store: p.store, Callbacks: p.callbacks, Client: p.rdb, Interval: 5 * time.Second, Log: discard}
+	s := &delivery.Settler{Store: p.store, Callbacks: func() configs.Callbacks { return p.callbacks }, Client: p.rdb, Interval: 5 * time.Second, Log: discard}
 	p.run(t, s.Run)
 	id := p.accept(t, jobs.Request{Draft: tasks.NewToggle(tasks.TogglePayload{Host: "h1", ServerIP: "198.51.100.7", Subnet: 16}, time.Minute, time.Time{})})
 	joined := jobs.Request{Draft: tasks.NewToggle(tasks.TogglePayload{Host: "h1", ServerIP: "198.51.100.7", Subnet: 16}, time.Minute, time.Time{})}

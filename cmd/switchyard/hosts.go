@@ -11,14 +11,14 @@ import (
 )
 
 func (e *env) hostsCommand() *cobra.Command {
-	var server string
+	var server target
 	c := &cobra.Command{Use: "hosts", Short: "List or remove proxy hosts", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	serverFlag(c, &server)
+	serverFlags(c, &server)
 	c.AddCommand(e.hostsList(&server), e.hostsRemove(&server))
 	return c
 }
 
-func (e *env) hostsList(server *string) *cobra.Command {
+func (e *env) hostsList(server *target) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "list", Short: "List the proxy hosts", Args: noArgs,
@@ -37,7 +37,7 @@ func (e *env) hostsList(server *string) *cobra.Command {
 	return c
 }
 
-func (e *env) hostsRemove(server *string) *cobra.Command {
+func (e *env) hostsRemove(server *target) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove HOST", Short: "Remove a proxy host that is no more",
 		Long: `Remove a proxy host that is no more. Its worker must have been stopped. What it
@@ -53,7 +53,7 @@ was still to do fails, and who waits for that is told; its jobs stay readable.`,
 	}
 }
 
-func (e *env) hostsCall(cmd *cobra.Command, server, method, suffix string) ([]byte, error) {
+func (e *env) hostsCall(cmd *cobra.Command, server target, method, suffix string) ([]byte, error) {
 	cl, err := e.client(server)
 	if err != nil {
 		return nil, err

@@ -12,9 +12,9 @@ import (
 )
 
 func (e *env) jobsCommand() *cobra.Command {
-	var server string
+	var server target
 	c := &cobra.Command{Use: "jobs", Short: "List, show, cancel or run again jobs", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	serverFlag(c, &server)
+	serverFlags(c, &server)
 	c.AddCommand(
 		e.jobsList(&server),
 		e.jobsOne(&server, "get", "Print one job", http.MethodGet, ""),
@@ -25,7 +25,7 @@ func (e *env) jobsCommand() *cobra.Command {
 }
 
 // jobsOne makes a command on one job.
-func (e *env) jobsOne(server *string, name, short, method, suffix string) *cobra.Command {
+func (e *env) jobsOne(server *target, name, short, method, suffix string) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " ID", Short: short, Args: exactly(1, "the job's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +45,7 @@ func (e *env) jobsOne(server *string, name, short, method, suffix string) *cobra
 	}
 }
 
-func (e *env) jobsList(server *string) *cobra.Command {
+func (e *env) jobsList(server *target) *cobra.Command {
 	var chat, typ, state, host string
 	var limit int
 	var asJSON bool

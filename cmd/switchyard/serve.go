@@ -1,12 +1,20 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"switchyard/app"
+	"switchyard/configs"
 )
 
 func (e *env) serveCommand() *cobra.Command {
@@ -22,7 +30,11 @@ func (e *env) serveCommand() *cobra.Command {
 
 Any number of processes may run each role. Only one worker runs per proxy host:
 another one on the same machine waits until the first has ended, and one on
-another machine is refused while the first is online.`,
+another machine is refused while the first is online.
+
+SIGHUP reads the configuration again. Keys, networks, callbacks and certificates
+change at once; the log names what else differs, which takes a restart. A
+configuration with a fault changes nothing.`,
 		Example: `  switchyard serve -c switchyard.yaml --role api,scheduler
   switchyard serve -c host.yaml --role worker`,
 		Args: noArgs,
@@ -39,9 +51,49 @@ another machine is refused while the first is online.`,
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
-			return a.Run(cmd.Context())
+			return e.runReloading(cmd.Context(), a, opt.Log)
 		},
 	}
 	c.Flags().StringSliceVar(&roles, "role", []string{"api", "worker", "scheduler"}, "roles to run, with commas between them")
 	return c
+}
+
+// runReloading runs an app, and has it take over a changed configuration at
+// every SIGHUP.
+func (e *env) runReloading(ctx context.Context, a *app.App, log *slog.Logger) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	ctx, cancel := context.WithCancel(ctx)
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	defer cancel()
+	reloading.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+				e.reload(a, log)
+			}
+		}
+	})
+	return a.Run(ctx)
+}
+
+// reload reads the configuration as at the start, what its secrets refer to
+// included.
+func (e *env) reload(a *app.App, log *slog.Logger) {
+	cfg, err := e.load()
+	var faults configs.Errors
+	switch {
+	case err == nil:
+		a.Reload(cfg)
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			log.Error("not reloaded: the configuration can't be used", "fault", f.Error())
+		}
+	default:
+		log.Error("not reloaded: the configuration can't be used", "fault", err)
+	}
 }

@@ -8,7 +8,8 @@ import (
 )
 
 func (e *env) statusCommand() *cobra.Command {
-	var server, ip string
+	var server target
+	var ip string
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Print the status document of a proxy host",
@@ -33,6 +34,6 @@ func (e *env) statusCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&ip, "server-ip", "", "the host, by its public address; needed where there are several")
-	serverFlag(c, &server)
+	serverFlags(c, &server)
 	return c
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func (e *env) toggleCommand() *cobra.Command {
-	var server, host string
+	var server target
+	var host string
 	var wait float64
 	c := &cobra.Command{
 		Use:   "toggle SUBNET",
@@ -66,6 +67,6 @@ func (e *env) toggleCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&host, "host", "", "the proxy host, by name; needed where there are several")
 	c.Flags().Float64Var(&wait, "wait", 200, "seconds to wait for the result")
-	serverFlag(c, &server)
+	serverFlags(c, &server)
 	return c
 }
