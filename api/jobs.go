@@ -26,9 +26,9 @@ type JobDocument struct {
 	StartedAt   *string         `json:"started_at" format:"date-time"`
 	CompletedAt *string         `json:"completed_at" format:"date-time"`
 	Attempts    int             `json:"attempts" doc:"How often it was taken up, or is to be"`
-	Progress    json.RawMessage `json:"progress"`
-	Result      json.RawMessage `json:"result"`
-	Error       *string         `json:"error"`
+	Progress    json.RawMessage `json:"progress" doc:"How far it is, and afterwards how it went; depends on the type, null where it says nothing"`
+	Result      json.RawMessage `json:"result" doc:"What came of it; depends on the type, null where there is none (yet)"`
+	Error       *string         `json:"error" doc:"What went wrong, in words"`
 }
 
 func documentOf(j *jobs.Job) JobDocument {
@@ -93,12 +93,14 @@ type acceptedOutput struct {
 
 func (s *Server) jobOperations(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{"Jobs"},
+		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{tagJobs},
 		Summary: "The newest jobs", Errors: []int{400, 503},
+		Metadata: map[string]any{metaScope: "jobs:read", metaCodes: []string{"invalid_type", "invalid_state", "invalid_limit", "invalid_cursor"}},
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
-		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{"Jobs"},
+		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{tagJobs},
 		Summary: "One job", Errors: []int{404, 503},
+		Metadata: map[string]any{metaScope: "jobs:read", metaCodes: []string{"invalid_id", "unknown_job"}},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()
@@ -109,14 +111,16 @@ func (s *Server) jobOperations(api huma.API) {
 		return &jobOutput{Body: documentOf(j)}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{"Jobs"},
+		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{tagJobs},
 		Summary:       "Cancel a job",
 		Description:   "A job that waits is cancelled at once; the worker of a running one is asked to stop, and leaves things in order first.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
+		Metadata: map[string]any{metaScope: "jobs:write", metaCodes: []string{"invalid_id", "unknown_job", "job_ended"}},
 	}, s.cancelJob)
 	huma.Register(api, huma.Operation{
-		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{"Jobs"},
+		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{tagJobs},
 		Summary: "Run a failed or cancelled job again", DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
+		Metadata: map[string]any{metaScope: "jobs:write", metaCodes: []string{"invalid_id", "unknown_job", "not_retryable", "busy"}},
 	}, s.retryJob)
 }
 

@@ -23,15 +23,16 @@ import (
 // maxIdempotencyKey is the same as for the other endpoints.
 const maxIdempotencyKey = 255
 
-type legacyError struct {
-	Error string `json:"error"`
+// LegacyError is an error as the older proxy API answers.
+type LegacyError struct {
+	Error string `json:"error" doc:"What is wrong"`
 }
 
 func legacyProblem(w http.ResponseWriter, p *Problem) {
 	for k, v := range p.GetHeaders() {
 		w.Header()[k] = v
 	}
-	writeJSON(w, p.Status, legacyError{p.Detail})
+	writeJSON(w, p.Status, LegacyError{p.Detail})
 }
 
 // toggleBySubnet toggles and answers with the outcome: GET, POST
@@ -40,13 +41,13 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	subnet, err := strconv.Atoi(chi.URLParam(r, "subnet"))
 	if err != nil || !tasks.ValidSubnet(subnet) {
-		writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
+		writeJSON(w, http.StatusBadRequest, LegacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
 		return
 	}
 	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
 	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
 		if len(key) > maxIdempotencyKey {
-			writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Idempotency-Key is longer than %d", maxIdempotencyKey)})
+			writeJSON(w, http.StatusBadRequest, LegacyError{fmt.Sprintf("Idempotency-Key is longer than %d", maxIdempotencyKey)})
 			return
 		}
 		body, err := io.ReadAll(r.Body)

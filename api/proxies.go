@@ -87,14 +87,18 @@ type answer struct {
 
 func (s *Server) proxyOperations(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
+	result := document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]())
+	queued := document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]())
+	result.Headers, queued.Headers = headers("Location", "Idempotency-Replayed"), headers("Location", "Idempotency-Replayed")
 	huma.Register(api, huma.Operation{
-		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{"Proxies"},
+		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{tagProxies},
 		Summary:     "Change a dongle's IP",
 		Description: "The request becomes a job; while one for the same dongle is under way it joins that one.",
-		Responses: map[string]*huma.Response{
-			"200": document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]()),
-			"202": document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]()),
-		},
+		Responses:   map[string]*huma.Response{"200": result, "202": queued},
+		Metadata: map[string]any{metaScope: "proxies:toggle", metaCodes: []string{
+			"invalid_body", "unknown_field", "missing_port", "invalid_port", "invalid_subnet", "invalid_chat_id", "invalid_callback_url", "missing_host",
+			"unknown_host", "unknown_dongle", "too_soon", "job_failed", "no_host", "redis_unavailable",
+		}},
 		MaxBodyBytes:    -1, // limitBody has it
 		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
 		Errors:          []int{400, 404, 408, 413, 415, 422, 429, 503},
@@ -105,7 +109,7 @@ func (s *Server) proxyOperations(api huma.API) {
 func document(r huma.Registry, description string, t reflect.Type) *huma.Response {
 	return &huma.Response{
 		Description: description,
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(r, t)}},
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: r.Schema(t, true, "")}},
 	}
 }
 

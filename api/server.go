@@ -33,6 +33,11 @@ type Options struct {
 	// Ready says what stands against taking requests; nil: nothing. It is
 	// asked by /readyz, with a short deadline.
 	Ready func(context.Context) error
+	// Metrics answers /metrics; nil: there is no such address.
+	Metrics http.Handler
+	// Monitoring answers /monitoring and everything below it; nil: there is no
+	// such address.
+	Monitoring http.Handler
 }
 
 // Server is the API's handler.
@@ -41,6 +46,7 @@ type Server struct {
 	loc       *time.Location
 	directory *hosts.Directory
 	handler   http.Handler
+	document  []byte // /openapi.json
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -65,30 +71,37 @@ func New(opt Options) *Server {
 
 func (s *Server) routes(r chi.Router) {
 	api := humachi.New(r, humaConfig(s.opt.Version))
+	aliases(api.OpenAPI().Components.Schemas)
 	s.proxyOperations(api)
 	s.jobOperations(api)
 	r.Get("/toggle/{subnet}", s.toggleBySubnet)
 	r.Post("/toggle/{subnet}", s.toggleBySubnet)
 	r.Get("/status", s.status)
-	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) })
+	r.Get("/health", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{Status: "ok"}) })
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{Status: "ok"}) })
 	r.Get("/readyz", s.readyz)
-	r.Get("/", s.index)
+	if s.opt.Metrics != nil {
+		r.Method(http.MethodGet, "/metrics", s.opt.Metrics)
+	}
+	if s.opt.Monitoring != nil {
+		r.Method(http.MethodGet, "/monitoring", s.opt.Monitoring)
+		r.Method(http.MethodGet, "/monitoring/*", s.opt.Monitoring)
+	}
+	s.pages(r)
+	s.document = writeDocument(api, r)
 }
 
-var statusOK = map[string]string{"status": "ok"}
+// Health is how it stands with a process.
+type Health struct {
+	Reason string `json:"reason,omitempty" doc:"What stands against taking requests"`
+	Status string `json:"status" example:"ok" doc:"ok, or what it does instead"`
+}
 
-// huma has its error format in a variable of the process, so it is set before
-// there is a server.
-func init() { huma.NewError = newError }
-
-// humaConfig leaves out huma's transformer that adds "$schema" to documents
-// whose members are fixed.
-func humaConfig(version string) huma.Config {
-	c := huma.DefaultConfig("Switchyard", version)
-	c.CreateHooks = nil
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	return c
+// huma has its error format, and whether a list may be null, in variables of
+// the process, so they are set before there is a server.
+func init() {
+	huma.NewError = newError
+	huma.DefaultArrayNullable = false
 }
 
 // ServeHTTP implements http.Handler.
@@ -114,7 +127,7 @@ func (s *Server) quick(ctx context.Context) (context.Context, context.CancelFunc
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.stopping() {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "stopping"})
+		writeJSON(w, http.StatusServiceUnavailable, Health{Status: "stopping"})
 		return
 	}
 	ctx, cancel := s.quick(r.Context())
@@ -122,11 +135,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.opt.Ready != nil {
 		if err := s.opt.Ready(ctx); err != nil {
 			s.opt.Log.Debug("not ready", "err", err)
-			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
+			writeJSON(w, http.StatusServiceUnavailable, Health{Status: "not ready", Reason: err.Error()})
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, statusOK)
+	writeJSON(w, http.StatusOK, Health{Status: "ok"})
 }
 
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
