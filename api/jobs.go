@@ -95,12 +95,12 @@ func (s *Server) jobOperations(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{tagJobs},
 		Summary: "The newest jobs", Errors: []int{400, 503},
-		Metadata: map[string]any{metaScope: "jobs:read", metaCodes: []string{"invalid_type", "invalid_state", "invalid_limit", "invalid_cursor"}},
+		Metadata: map[string]any{"scope": "jobs:read"},
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{tagJobs},
 		Summary: "One job", Errors: []int{404, 503},
-		Metadata: map[string]any{metaScope: "jobs:read", metaCodes: []string{"invalid_id", "unknown_job"}},
+		Metadata: map[string]any{"scope": "jobs:read"},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()
@@ -115,12 +115,12 @@ func (s *Server) jobOperations(api huma.API) {
 		Summary:       "Cancel a job",
 		Description:   "A job that waits is cancelled at once; the worker of a running one is asked to stop, and leaves things in order first.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
-		Metadata: map[string]any{metaScope: "jobs:write", metaCodes: []string{"invalid_id", "unknown_job", "job_ended"}},
+		Metadata: map[string]any{"scope": "jobs:write"},
 	}, s.cancelJob)
 	huma.Register(api, huma.Operation{
 		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{tagJobs},
 		Summary: "Run a failed or cancelled job again", DefaultStatus: http.StatusAccepted, Errors: []int{404, 409, 503},
-		Metadata: map[string]any{metaScope: "jobs:write", metaCodes: []string{"invalid_id", "unknown_job", "not_retryable", "busy"}},
+		Metadata: map[string]any{"scope": "jobs:write"},
 	}, s.retryJob)
 }
 

@@ -152,8 +152,10 @@ func (s *Server) collect(ctx context.Context, h *hosts.Info) {
 		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "err", err)
 		return
 	}
+	s.opt.Meter.Accepted(string(tasks.Collect), a.Joined, a.Replayed)
 	ctx, cancel := context.WithTimeout(ctx, collectWait)
 	defer cancel()
+	defer s.opt.Meter.Waiting()()
 	if _, err := s.opt.Store.Wait(ctx, a.ID, s.stop); err != nil {
 		s.opt.Log.Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)
 	}

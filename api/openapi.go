@@ -13,15 +13,13 @@ const (
 	// metaScope is the scope that an operation asks for, "" where it is open to
 	// all.
 	metaScope = "scope"
-	// metaCodes are the error codes of an operation's own, a []string of those
-	// in the table of faults.
-	metaCodes = "codes"
 	// metaPlain marks the operations that keep the older proxy API's error form.
 	metaPlain = "plain"
 )
 
 // The tags, in the order in which readers see them.
 const (
+	tagHosts      = "Hosts"
 	tagProxies    = "Proxies"
 	tagJobs       = "Jobs"
 	tagLegacy     = "Older proxy API"
@@ -54,7 +52,8 @@ func humaConfig(version string) huma.Config {
 	c.Info.License = &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}
 	c.Servers = []*huma.Server{{URL: "/", Description: "The server that this document comes from"}}
 	c.Tags = []*huma.Tag{
-		{Name: tagProxies, Description: "Proxy hosts and their LTE dongles."},
+		{Name: tagHosts, Description: "The machines that the dongles are in."},
+		{Name: tagProxies, Description: "LTE dongles, each a proxy with an address of its own."},
 		{Name: tagJobs, Description: "What was asked for, how far it is, and what came of it."},
 		{Name: tagLegacy, Description: "The addresses that the clients of the older proxy API know, with its answers and its error form."},
 		{Name: tagOperations, Description: "For those who run a server: is it alive, does it take requests, how much does it do."},

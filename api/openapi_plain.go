@@ -40,17 +40,15 @@ func legacyRoutes(r huma.Registry) []*huma.Operation {
 		failed := document(r, "The toggle brought no address", reflect.TypeFor[tasks.ToggleOutcome]())
 		queued := document(r, "The toggle goes on; ask for the job", reflect.TypeFor[JobAccepted]())
 		queued.Headers = headers("Location")
-		codes := []string{"invalid_subnet", "missing_host", "unknown_dongle", "unknown_host", "host_offline", "no_host", "redis_unavailable", "too_soon"}
 		if method == http.MethodPost {
 			outcome.Headers, queued.Headers, failed.Headers = headers("Idempotency-Replayed"), headers("Location", "Idempotency-Replayed"), headers("Idempotency-Replayed")
-			codes = append(codes, "idempotency_key_reused")
 		}
 		return &huma.Operation{
 			OperationID: id, Method: method, Path: "/toggle/{subnet}", Tags: []string{tagLegacy},
 			Summary:     "Change a dongle's IP, and wait for it",
 			Description: "Waits at most `toggle.request_wait` (200 s). " + note,
 			Parameters:  append([]*huma.Param{subnet, serverIP}, more...),
-			Metadata:    map[string]any{metaScope: "proxies:toggle", metaPlain: true, metaCodes: codes},
+			Metadata:    map[string]any{metaScope: "proxies:toggle", metaPlain: true},
 			Responses:   map[string]*huma.Response{"200": outcome, "202": queued, "500": failed},
 		}
 	}
@@ -65,10 +63,8 @@ func legacyRoutes(r huma.Registry) []*huma.Operation {
 			Summary:     "A proxy host and its dongles",
 			Description: "Times and toggle states are those of now, signal, traffic and address those last collected.",
 			Parameters:  []*huma.Param{serverIP},
-			Metadata: map[string]any{metaScope: "proxies:read", metaPlain: true, metaCodes: []string{
-				"missing_host", "unknown_host", "no_host", "redis_unavailable",
-			}},
-			Responses: map[string]*huma.Response{"200": document(r, "The status document", reflect.TypeFor[tasks.StatusDocument]())},
+			Metadata:    map[string]any{metaScope: "proxies:read", metaPlain: true},
+			Responses:   map[string]*huma.Response{"200": document(r, "The status document", reflect.TypeFor[tasks.StatusDocument]())},
 		},
 		{
 			OperationID: "health", Method: http.MethodGet, Path: "/health", Tags: []string{tagLegacy}, Summary: "Whether the server is there",

@@ -28,21 +28,18 @@ const (
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-func (s *Server) pages(r chi.Router) {
-	r.Get("/", page(indexPage, indexPolicy))
-	r.Get("/openapi.json", s.openapi)
-	r.Get("/docs", page(docsPage, docsPolicy))
-	r.Get("/docs/*", docsAsset)
-}
+// index is the plain page at /: what is here, in links.
+func (s *Server) index(w http.ResponseWriter, _ *http.Request) { writePage(w, indexPage, indexPolicy) }
 
-func page(html []byte, policy string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(html) // the client may have gone
-	}
+// docs is the page that shows the API's document: GET /docs.
+func (s *Server) docs(w http.ResponseWriter, _ *http.Request) { writePage(w, docsPage, docsPolicy) }
+
+func writePage(w http.ResponseWriter, html []byte, policy string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(html) // the client may have gone
 }
 
 // docsAssets are the files of the page at /docs, in this program.
@@ -52,7 +49,7 @@ var docsAssets = map[string]bool{
 
 // docsAsset answers with a file of the page at /docs. The large ones are kept
 // packed, which every browser reads.
-func docsAsset(w http.ResponseWriter, r *http.Request) {
+func (s *Server) docsAsset(w http.ResponseWriter, r *http.Request) {
 	name := chi.URLParam(r, "*")
 	if !docsAssets[name] {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))

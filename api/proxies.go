@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,7 +50,13 @@ func (c *ChatID) UnmarshalJSON(b []byte) error {
 
 var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
 
-func (c ChatID) valid() bool { return chatForm.MatchString(string(c)) }
+func (c ChatID) valid() bool {
+	if !chatForm.MatchString(string(c)) {
+		return false
+	}
+	_, err := strconv.ParseInt(string(c), 10, 64)
+	return c[0] == '@' || err == nil
+}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -92,13 +99,10 @@ func (s *Server) proxyOperations(api huma.API) {
 	result.Headers, queued.Headers = headers("Location", "Idempotency-Replayed"), headers("Location", "Idempotency-Replayed")
 	huma.Register(api, huma.Operation{
 		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{tagProxies},
-		Summary:     "Change a dongle's IP",
-		Description: "The request becomes a job; while one for the same dongle is under way it joins that one.",
-		Responses:   map[string]*huma.Response{"200": result, "202": queued},
-		Metadata: map[string]any{metaScope: "proxies:toggle", metaCodes: []string{
-			"invalid_body", "unknown_field", "missing_port", "invalid_port", "invalid_subnet", "invalid_chat_id", "invalid_callback_url", "missing_host",
-			"unknown_host", "unknown_dongle", "too_soon", "job_failed", "no_host", "redis_unavailable",
-		}},
+		Summary:         "Change a dongle's IP",
+		Description:     "The request becomes a job; while one for the same dongle is under way it joins that one.",
+		Responses:       map[string]*huma.Response{"200": result, "202": queued},
+		Metadata:        map[string]any{"scope": "proxies:toggle"},
 		MaxBodyBytes:    -1, // limitBody has it
 		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
 		Errors:          []int{400, 404, 408, 413, 415, 422, 429, 503},
@@ -221,6 +225,7 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	if err != nil {
 		return jobs.Accepted{}, fromJobs(s.opt.Log, err)
 	}
+	s.opt.Meter.Accepted(string(draft.Type), a.Joined, a.Replayed)
 	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined)
 	return a, nil
 }
@@ -308,6 +313,7 @@ func (s *Server) await(ctx context.Context, a jobs.Accepted, limit time.Duration
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer s.opt.Meter.Waiting()()
 	j, err := s.opt.Store.Wait(ctx, a.ID, s.stop)
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -17,6 +17,7 @@ import (
 	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 )
 
 // Options of a Server.
@@ -33,6 +34,8 @@ type Options struct {
 	// Ready says what stands against taking requests; nil: nothing. It is
 	// asked by /readyz, with a short deadline.
 	Ready func(context.Context) error
+	// Meter counts requests. Optional.
+	Meter *metrics.Metrics
 	// Metrics answers /metrics; nil: there is no such address.
 	Metrics http.Handler
 	// Monitoring answers /monitoring and everything below it; nil: there is no
@@ -56,7 +59,7 @@ type Server struct {
 func New(opt Options) *Server {
 	s := &Server{opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry), stop: make(chan struct{})}
 	r := chi.NewRouter()
-	r.Use(s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
+	r.Use(s.measure, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
 	})
@@ -87,7 +90,10 @@ func (s *Server) routes(r chi.Router) {
 		r.Method(http.MethodGet, "/monitoring", s.opt.Monitoring)
 		r.Method(http.MethodGet, "/monitoring/*", s.opt.Monitoring)
 	}
-	s.pages(r)
+	r.Get("/", s.index)
+	r.Get("/openapi.json", s.openapi)
+	r.Get("/docs", s.docs)
+	r.Get("/docs/*", s.docsAsset)
 	s.document = writeDocument(api, r)
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/api"
@@ -20,6 +21,7 @@ import (
 	"switchyard/hardware"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 	"switchyard/scheduler"
 	"switchyard/worker"
 )
@@ -59,6 +61,7 @@ type App struct {
 	store    *jobs.Store
 	registry *hosts.Registry
 	hub      *events.Hub
+	meter    *metrics.Metrics
 
 	up        atomic.Bool // requests are taken
 	api       *api.Server
@@ -79,6 +82,10 @@ type App struct {
 	reading   sync.WaitGroup
 	collected chan struct{} // closed after the host's first collection
 
+	monitoring *asynqmon.HTTPHandler // of the api
+	figures    *http.Server          // of /metrics where there is no api
+	figuresAt  net.Listener
+
 	mu      sync.Mutex
 	started bool
 	stopped bool
@@ -94,7 +101,9 @@ func New(opt Options) (*App, error) {
 			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
 		}
 	}
-	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{})}, nil
+	return &App{
+		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), meter: metrics.New(opt.Version), collected: make(chan struct{}),
+	}, nil
 }
 
 func (a *App) has(r Role) bool { return slices.Contains(a.opt.Roles, r) }
@@ -119,6 +128,7 @@ func (a *App) Start(ctx context.Context) error {
 
 func (a *App) start(ctx context.Context) error {
 	a.open()
+	a.measure()
 	// The API first: a port that is taken should be heard of at once, and who
 	// asks while Redis is away gets an answer.
 	if a.has(API) {
@@ -126,6 +136,8 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 		a.startAPI()
+	} else if err := a.startMetrics(ctx); err != nil {
+		return err
 	}
 	if err := a.connect(ctx); err != nil {
 		return err
@@ -143,6 +155,7 @@ func (a *App) start(ctx context.Context) error {
 		a.byClock.Go(func() {
 			scheduler.Run(clockCtx, scheduler.Options{
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
+				Meter: a.meter,
 			})
 		})
 	}
@@ -185,7 +198,7 @@ func (a *App) stop(ctx context.Context) error {
 	if a.sender != nil {
 		a.sender.Close()
 	}
-	errs = append(errs, a.leaveHost(ctx))
+	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
 	if a.reader != nil {
 		a.reader()
 	}

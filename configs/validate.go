@@ -31,6 +31,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.receivers()
 	k.secrets()
 	k.delivery()
+	k.metrics()
 	return k.faults
 }
 

@@ -64,5 +64,8 @@ func hostIndex(host string) string  { return Prefix + "index:host:" + host }
 func pointer(id string) string      { return pointerPref + id }
 func idemKey(scope string) string   { return Prefix + "idempotency:" + scope }
 
+// asynqQueue stands in front of what asynq keeps of a queue.
+func asynqQueue(queue string) string { return "asynq:{" + queue + "}:" }
+
 // asynqLease is asynq's own: when each active task's server was last heard of.
-func asynqLease(queue string) string { return "asynq:{" + queue + "}:lease" }
+func asynqLease(queue string) string { return asynqQueue(queue) + "lease" }

@@ -13,6 +13,7 @@ import (
 
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 )
 
 // Options of a Scheduler.
@@ -22,6 +23,8 @@ type Options struct {
 	// SweepInterval is the time between two sweeps.
 	SweepInterval time.Duration
 	Log           *slog.Logger
+	// Meter counts what the sweeps do. Optional.
+	Meter *metrics.Metrics
 }
 
 // Run sweeps until ctx ends. Whatever goes wrong is logged and tried again in
@@ -55,6 +58,7 @@ func sweep(ctx context.Context, s *jobs.Sweeper, opt Options) error {
 		s.Outage()
 		return err
 	}
-	_, err = s.Sweep(ctx, names)
+	n, err := s.Sweep(ctx, names)
+	opt.Meter.Swept(n.Rescued, n.Expired, n.Lost, n.Dropped)
 	return err
 }
