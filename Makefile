@@ -60,6 +60,34 @@ deps: ## install what the tests need and isn't there (Debian, as root): redis-se
 test: deps ## run all tests with the race detector (TEST_TIMEOUT per package)
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
 
+# By programs that share no code with what they check: see api/openapi/check.mjs.
+# npm ci installs what the lock file names, and only if it isn't there. Of the
+# package that promtool is in, only that file is taken: installed, it would start
+# a server.
+.PHONY: test-api
+test-api: deps ## the API's answers, document and metrics, checked by others' programs (redocly, prism, promtool)
+	@missing=(); \
+	for tool in node:nodejs npm:npm; do command -v "$${tool%:*}" >/dev/null || missing+=("$${tool#*:}"); done; \
+	if [ $${#missing[@]} != 0 ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "test-api: not root on a Debian system, so please install by hand: $${missing[*]}" >&2; exit 1; fi; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		get() { apt-get install -y --no-install-recommends "$${missing[@]}"; }; \
+		echo "test-api: installing $${missing[*]} by apt-get"; \
+		get || { apt-get update && get; }; \
+	fi
+	@if ! command -v promtool >/dev/null && ! [ -x '$(TOOLS)/promtool' ]; then \
+		command -v apt-get >/dev/null || { echo 'test-api: please install promtool by hand (it comes with Prometheus)' >&2; exit 1; }; \
+		echo 'test-api: fetching promtool into bin/tools'; \
+		dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; chmod 755 .; \
+		get() { apt-get -q download prometheus; }; \
+		get || { apt-get update && get; }; \
+		dpkg -x prometheus_*.deb .; install -D usr/bin/promtool '$(TOOLS)/promtool'; \
+	fi
+	@cd api/openapi; cmp -s package-lock.json node_modules/.installed || { npm ci && cp package-lock.json node_modules/.installed; }
+	go build -o bin/switchyard-check ./cmd/switchyard
+	PATH='$(TOOLS)':"$$PATH" node api/openapi/check.mjs bin/switchyard-check
+
 # The linter is taken from where this version of it already is; compiling it
 # takes minutes. Otherwise it goes to bin/tools, which touches nothing else on
 # the machine. The configuration is verified first: the linter itself passes

@@ -17,13 +17,14 @@
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles
 //	events/           event types, Redis streams, in-process hub
+//	metrics/          every metric: name, help, labels
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
 //	bench/  chaos/    measurements and fault injection; never part of the tests
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, hosts, configs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, hosts, configs, metrics}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -85,6 +85,7 @@ var layers = []layer{
 	{who: []string{"events/..."}, may: []string{"events/...", "tasks/..."}},
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
 	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
+	{who: []string{"metrics/..."}},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},

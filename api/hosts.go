@@ -53,24 +53,24 @@ type hostRemovedOutput struct{ Body HostRemoved }
 func (s *Server) hostOperations(api huma.API) {
 	read := map[string]any{"scope": configs.ProxiesRead}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-hosts", Method: http.MethodGet, Path: "/api/v1/hosts", Tags: []string{"Hosts"},
+		OperationID: "list-hosts", Method: http.MethodGet, Path: "/api/v1/hosts", Tags: []string{tagHosts},
 		Summary: "All proxy hosts", Description: "Each with the last known state of its dongles.",
 		Errors: []int{400, 503}, Metadata: read, RejectUnknownQueryParameters: true,
 	}, s.listHosts)
 	huma.Register(api, huma.Operation{
-		OperationID: "get-host", Method: http.MethodGet, Path: "/api/v1/hosts/{host}", Tags: []string{"Hosts"},
+		OperationID: "get-host", Method: http.MethodGet, Path: "/api/v1/hosts/{host}", Tags: []string{tagHosts},
 		Summary: "One proxy host", Description: "With the last known state of its dongles.",
-		Errors: []int{404, 503}, Metadata: read,
+		Errors: []int{400, 404, 503}, Metadata: read,
 	}, s.getHost)
 	huma.Register(api, huma.Operation{
-		OperationID: "remove-host", Method: http.MethodDelete, Path: "/api/v1/hosts/{host}", Tags: []string{"Hosts"},
+		OperationID: "remove-host", Method: http.MethodDelete, Path: "/api/v1/hosts/{host}", Tags: []string{tagHosts},
 		Summary: "Remove a proxy host that is no more",
 		Description: "Only while it is offline. Its unfinished jobs fail, and who waits for them is told; its queues and its state go. " +
 			"Its jobs stay readable as long as any. Where it breaks off, ask again.",
-		Errors: []int{404, 409, 503}, Metadata: map[string]any{"scope": configs.HostsWrite},
+		Errors: []int{400, 404, 409, 503}, Metadata: map[string]any{"scope": configs.HostsWrite},
 	}, s.removeHost)
 	huma.Register(api, huma.Operation{
-		OperationID: "list-proxies", Method: http.MethodGet, Path: "/api/v1/proxies", Tags: []string{"Proxies"},
+		OperationID: "list-proxies", Method: http.MethodGet, Path: "/api/v1/proxies", Tags: []string{tagProxies},
 		Summary:     "All dongles",
 		Description: "Each as last known, also those of hosts that are offline. Conditions hold together; a dongle that says nothing of its radio meets none about it.",
 		Errors:      []int{400, 404, 503}, Metadata: read, RejectUnknownQueryParameters: true,

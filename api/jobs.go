@@ -29,9 +29,9 @@ type JobDocument struct {
 	StartedAt   *string         `json:"started_at" format:"date-time"`
 	CompletedAt *string         `json:"completed_at" format:"date-time"`
 	Attempts    int             `json:"attempts" doc:"How often it was taken up, or is to be"`
-	Progress    json.RawMessage `json:"progress"`
-	Result      json.RawMessage `json:"result"`
-	Error       *string         `json:"error"`
+	Progress    json.RawMessage `json:"progress" doc:"How far it is, and afterwards how it went; depends on the type, null where it says nothing"`
+	Result      json.RawMessage `json:"result" doc:"What came of it; depends on the type, null where there is none (yet)"`
+	Error       *string         `json:"error" doc:"What went wrong, in words"`
 }
 
 func documentOf(j *jobs.Job) JobDocument {
@@ -104,13 +104,13 @@ type acceptedOutput struct {
 func (s *Server) jobOperations(api huma.API) {
 	write := map[string]any{"scope": configs.JobsWrite}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{"Jobs"},
+		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{tagJobs},
 		Summary:     "The newest jobs",
 		Description: "Conditions hold together. Where few jobs meet them a page may be shorter than limit, even empty; next_cursor then leads on.",
 		Errors:      []int{400, 503}, Metadata: map[string]any{"scope": configs.JobsRead}, RejectUnknownQueryParameters: true,
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
-		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{"Jobs"},
+		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{tagJobs},
 		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{"scope": configs.JobsRead},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
@@ -122,13 +122,13 @@ func (s *Server) jobOperations(api huma.API) {
 		return &jobOutput{Body: documentOf(j)}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{"Jobs"},
+		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/cancel", Tags: []string{tagJobs},
 		Summary:       "Cancel a job",
 		Description:   "A job that waits is cancelled at once; the worker of a running one is asked to stop, and leaves things in order first.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{400, 404, 409, 422, 503}, Metadata: write,
 	}, s.cancelJob)
 	huma.Register(api, huma.Operation{
-		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{"Jobs"},
+		OperationID: "retry-job", Method: http.MethodPost, Path: "/api/v1/jobs/{id}/retry", Tags: []string{tagJobs},
 		Summary:       "Run a failed or cancelled job again",
 		Description:   "As its next attempt. Orders are never run again, nor are jobs of a host that was removed.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{400, 404, 409, 422, 503}, Metadata: write,

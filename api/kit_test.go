@@ -94,6 +94,7 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 			return nil
 		},
 		Started: func() bool { return !b.down.Load() },
+		Metrics: http.HandlerFunc(other), Monitoring: http.HandlerFunc(other),
 	})
 	b.http = httptest.NewServer(b.api)
 	t.Cleanup(b.http.Close)
@@ -102,6 +103,9 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 	b.client = &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return b
 }
+
+// other answers for what the API only passes on.
+func other(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 // readEvents has the job events reach those who wait, as a process does.
 func (b *bundle) readEvents(t *testing.T) {

@@ -19,15 +19,16 @@ import (
 // The endpoints of the older proxy API keep its answers: {"error": "…"} where
 // something is wrong.
 
-type legacyError struct {
-	Error string `json:"error"`
+// LegacyError is an error as the older proxy API answers.
+type LegacyError struct {
+	Error string `json:"error" doc:"What is wrong"`
 }
 
 func legacyProblem(w http.ResponseWriter, p *Problem) {
 	for k, v := range p.GetHeaders() {
 		w.Header()[k] = v
 	}
-	writeJSON(w, p.Status, legacyError{p.Detail})
+	writeJSON(w, p.Status, LegacyError{p.Detail})
 }
 
 // toggleBySubnet toggles and answers with the outcome: GET, POST
@@ -35,7 +36,7 @@ func legacyProblem(w http.ResponseWriter, p *Problem) {
 func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 	subnet, err := strconv.Atoi(chi.URLParam(r, "subnet"))
 	if err != nil || !tasks.ValidSubnet(subnet) {
-		writeJSON(w, http.StatusBadRequest, legacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
+		writeJSON(w, http.StatusBadRequest, LegacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
 		return
 	}
 	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
@@ -133,8 +134,10 @@ func (s *Server) collect(ctx context.Context, h *hosts.Info) {
 		s.log(ctx).Warn("could not have the dongles read", "host", h.Name, "err", err)
 		return
 	}
+	s.opt.Meter.Accepted(string(tasks.Collect), a.Joined, a.Replayed)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	defer s.opt.Meter.Waiting()()
 	if _, err := s.opt.Store.Wait(ctx, a.ID, s.stop); err != nil {
 		s.log(ctx).Warn("could not have the dongles read", "host", h.Name, "job", a.ID, "err", err)
 	}

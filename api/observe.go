@@ -42,7 +42,12 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		}
 		ctx := withPrincipal(context.WithValue(r.Context(), callKey{}, c), c.caller.Name)
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		defer func() { s.report(ctx, c, ww, r, time.Since(began)) }()
+		counted := s.opt.Meter.RequestStarted()
+		defer func() {
+			// Its route is known once it has been answered.
+			counted(chi.RouteContext(ctx).RoutePattern(), r.Method, ww.Status())
+			s.report(ctx, c, ww, r, time.Since(began))
+		}()
 		next.ServeHTTP(ww, r.WithContext(ctx))
 	})
 }

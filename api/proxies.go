@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,13 @@ func (c *ChatID) UnmarshalJSON(b []byte) error {
 
 var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
 
-func (c ChatID) valid() bool { return chatForm.MatchString(string(c)) }
+func (c ChatID) valid() bool {
+	if !chatForm.MatchString(string(c)) {
+		return false
+	}
+	_, err := strconv.ParseInt(string(c), 10, 64)
+	return c[0] == '@' || err == nil
+}
 
 func invalidChatID() *Problem {
 	return problem(http.StatusBadRequest, "invalid_chat_id", "chat_id", "chat_id is an integer, or @ and the name of a channel.")
@@ -91,15 +98,15 @@ type answer struct {
 
 func (s *Server) proxyOperations(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
+	result := document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]())
+	queued := document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]())
+	result.Headers, queued.Headers = headers("Location", "Idempotency-Replayed"), headers("Location", "Idempotency-Replayed")
 	huma.Register(api, huma.Operation{
-		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{"Proxies"},
-		Metadata:    map[string]any{"scope": configs.ProxiesToggle},
-		Summary:     "Change a dongle's IP",
-		Description: "The request becomes a job; while one for the same dongle is under way it joins that one.",
-		Responses: map[string]*huma.Response{
-			"200": document(schemas, "The result, if `wait` was set and long enough", reflect.TypeFor[tasks.ToggleResult]()),
-			"202": document(schemas, "The job was accepted", reflect.TypeFor[JobAccepted]()),
-		},
+		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{tagProxies},
+		Metadata:        map[string]any{"scope": configs.ProxiesToggle},
+		Summary:         "Change a dongle's IP",
+		Description:     "The request becomes a job; while one for the same dongle is under way it joins that one.",
+		Responses:       map[string]*huma.Response{"200": result, "202": queued},
 		MaxBodyBytes:    -1, // limitBody has it
 		BodyReadTimeout: s.opt.Config.HTTP.ReadTimeout.Std(),
 		Errors:          []int{400, 404, 408, 409, 413, 415, 422, 429, 503},
@@ -110,7 +117,7 @@ func (s *Server) proxyOperations(api huma.API) {
 func document(r huma.Registry, description string, t reflect.Type) *huma.Response {
 	return &huma.Response{
 		Description: description,
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(r, t)}},
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: r.Schema(t, true, "")}},
 	}
 }
 
@@ -221,6 +228,7 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	if err != nil {
 		return jobs.Accepted{}, fromJobs(s.log(ctx), err)
 	}
+	s.opt.Meter.Accepted(string(draft.Type), a.Joined, a.Replayed)
 	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined,
 		"request_id", requestOf(ctx)) // without a logger of its own: it is the line that counts
 	return a, nil
@@ -309,6 +317,7 @@ func (s *Server) await(ctx context.Context, a jobs.Accepted, limit time.Duration
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer s.opt.Meter.Waiting()()
 	j, err := s.opt.Store.Wait(ctx, a.ID, s.stop)
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -26,6 +26,7 @@ type route struct {
 // routes registers everything. A route that doesn't say its scope panics here.
 func (s *Server) routes(r chi.Router) {
 	api := huma.NewAPI(humaConfig(s.opt.Version), &guarded{Adapter: humachi.NewAdapter(r), server: s, router: r})
+	aliases(api.OpenAPI().Components.Schemas)
 	s.proxyOperations(api)
 	s.hostOperations(api)
 	s.jobOperations(api)
@@ -36,6 +37,9 @@ func (s *Server) routes(r chi.Router) {
 	s.handle(r, http.MethodGet, "/healthz", open, alive)
 	s.handle(r, http.MethodGet, "/readyz", open, s.readyz)
 	s.handle(r, http.MethodGet, "/", open, s.index)
+	s.handle(r, http.MethodGet, "/openapi.json", open, s.openapi)
+	s.handle(r, http.MethodGet, "/docs", open, s.docs)
+	s.handle(r, http.MethodGet, "/docs/*", open, s.docsAsset)
 	if s.opt.Metrics != nil {
 		s.handle(r, http.MethodGet, "/metrics", configs.MetricsRead, s.opt.Metrics.ServeHTTP)
 	}
@@ -44,6 +48,7 @@ func (s *Server) routes(r chi.Router) {
 		s.handle(r, anyMethod, monitoring+"/*", configs.Admin, s.opt.Monitoring.ServeHTTP)
 	}
 	s.checkScopes(r)
+	s.document = writeDocument(api, r)
 }
 
 // handle registers a handler for those who have the scope.

@@ -17,6 +17,7 @@ import (
 	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 )
 
 // Options of a Server.
@@ -35,6 +36,8 @@ type Options struct {
 	Ready func(context.Context) error
 	// Access says who may do what; nil: as Config has it.
 	Access *access.Guard
+	// Meter counts requests. Optional.
+	Meter *metrics.Metrics
 	// Metrics is what stands at /metrics, Monitoring at /monitoring and below;
 	// nil: nothing does.
 	Metrics, Monitoring http.Handler
@@ -48,6 +51,7 @@ type Server struct {
 	guard     *access.Guard
 	scoped    []route
 	handler   http.Handler
+	document  []byte // /openapi.json
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -78,21 +82,21 @@ func New(opt Options) *Server {
 	return s
 }
 
-var statusOK = map[string]string{"status": "ok"}
+// Health is how it stands with a process.
+type Health struct {
+	Reason string `json:"reason,omitempty" doc:"What stands against taking requests"`
+	Status string `json:"status" example:"ok" doc:"ok, or what it does instead"`
+}
 
-func alive(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, statusOK) }
+func alive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, Health{Status: "ok"})
+}
 
-// huma has its error format in a variable of the process, so it is set before
-// there is a server.
-func init() { huma.NewError = newError }
-
-// humaConfig leaves out huma's transformer that adds "$schema" to documents
-// whose members are fixed.
-func humaConfig(version string) huma.Config {
-	c := huma.DefaultConfig("Switchyard", version)
-	c.CreateHooks = nil
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	return c
+// huma has its error format, and whether a list may be null, in variables of
+// the process, so they are set before there is a server.
+func init() {
+	huma.NewError = newError
+	huma.DefaultArrayNullable = false
 }
 
 // ServeHTTP implements http.Handler.
@@ -118,7 +122,7 @@ func (s *Server) quick(ctx context.Context) (context.Context, context.CancelFunc
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.stopping() {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "stopping"})
+		writeJSON(w, http.StatusServiceUnavailable, Health{Status: "stopping"})
 		return
 	}
 	ctx, cancel := s.quick(r.Context())
@@ -126,11 +130,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.opt.Ready != nil {
 		if err := s.opt.Ready(ctx); err != nil {
 			s.log(ctx).Debug("not ready", "err", err)
-			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": err.Error()})
+			writeJSON(w, http.StatusServiceUnavailable, Health{Status: "not ready", Reason: err.Error()})
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, statusOK)
+	writeJSON(w, http.StatusOK, Health{Status: "ok"})
 }
 
 func (s *Server) recoverPanic(next http.Handler) http.Handler {

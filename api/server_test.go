@@ -136,7 +136,7 @@ func TestHead(t *testing.T) {
 	t.Parallel()
 	b := setUpStatus(t)
 	before := b.keys(t)
-	for _, path := range []string{"/", "/healthz", "/readyz", "/health", "/status", "/status/", "/api/v1/jobs"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/health", "/status", "/status/", "/api/v1/jobs", "/docs", "/openapi.json"} {
 		a := b.do(t, http.MethodHead, path, "")
 		if a.status != 200 || a.body != "" || a.header.Get("Content-Type") != b.get(t, path).header.Get("Content-Type") {
 			t.Errorf("HEAD %s: answer %d %q %v", path, a.status, a.body, a.header)
@@ -152,7 +152,7 @@ func TestIndexPage(t *testing.T) {
 	b := setUpStatus(t)
 	a := b.get(t, "/")
 	a.wantsType(t, "text/html; charset=utf-8")
-	a.wantsHeader(t, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	a.wantsHeader(t, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	if strings.Contains(a.body, "http://") || strings.Contains(a.body, "https://") {
 		t.Errorf("the page leads elsewhere: %s", a.body)
 	}

@@ -72,6 +72,7 @@ func TestToggleRefusesFaultyRequests(t *testing.T) {
 		{"chat_id zero", `{"port":10016,"chat_id":0}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id with a leading zero", `{"port":10016,"chat_id":"0123"}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id beyond int64", `{"port":10016,"chat_id":12345678901234567890}`, 400, "invalid_chat_id", "chat_id"},
+		{"chat_id just beyond int64", `{"port":10016,"chat_id":-9223372036854775809}`, 400, "invalid_chat_id", "chat_id"},
 		{"chat_id of words", `{"port":10016,"chat_id":"operators"}`, 400, "invalid_chat_id", "chat_id"},
 		{"channel too short", `{"port":10016,"chat_id":"@ops"}`, 400, "invalid_chat_id", "chat_id"},
 		{"channel too long", `{"port":10016,"chat_id":"@` + long(33) + `"}`, 400, "invalid_chat_id", "chat_id"},

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/api"
@@ -20,6 +22,7 @@ import (
 	"switchyard/hardware"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 	"switchyard/scheduler"
 	"switchyard/worker"
 )
@@ -59,6 +62,7 @@ type App struct {
 	store    *jobs.Store
 	registry *hosts.Registry
 	hub      *events.Hub
+	meter    *metrics.Metrics
 
 	reloading sync.Mutex
 	live      atomic.Pointer[configs.Config] // holds what may change; see Reload
@@ -85,6 +89,10 @@ type App struct {
 	collected chan struct{} // closed after the host's first collection
 	failed    chan error    // holds what ends a process that runs
 
+	monitoring *asynqmon.HTTPHandler // of the api
+	figures    *http.Server          // of /metrics where there is no api
+	figuresAt  net.Listener
+
 	mu      sync.Mutex
 	started bool
 	stopped bool
@@ -101,7 +109,7 @@ func New(opt Options) (*App, error) {
 		}
 	}
 	a := &App{
-		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config),
+		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config), meter: metrics.New(opt.Version),
 		collected: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.live.Store(opt.Config)
@@ -130,6 +138,7 @@ func (a *App) Start(ctx context.Context) error {
 
 func (a *App) start(ctx context.Context) error {
 	a.open()
+	a.measure()
 	// The API first: a port that is taken should be heard of at once, and who
 	// asks while Redis is away gets an answer.
 	if a.has(API) {
@@ -137,6 +146,8 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 		a.startAPI()
+	} else if err := a.startMetrics(ctx); err != nil {
+		return err
 	}
 	if err := a.connect(ctx); err != nil {
 		return err
@@ -154,6 +165,7 @@ func (a *App) start(ctx context.Context) error {
 		a.byClock.Go(func() {
 			scheduler.Run(clockCtx, scheduler.Options{
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
+				Meter: a.meter,
 			})
 		})
 	}
@@ -209,7 +221,7 @@ func (a *App) stop(ctx context.Context) error {
 	if a.sender != nil {
 		a.sender.Close()
 	}
-	errs = append(errs, a.leaveHost(ctx))
+	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
 	if a.reader != nil {
 		a.reader()
 	}

@@ -78,7 +78,7 @@ func (a *App) startAPI() {
 	log := a.log.With("role", "api")
 	a.api = api.New(api.Options{
 		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Version: a.opt.Version, Ready: a.ready,
-		Started: a.up.Load, Access: a.guard,
+		Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
 	})
 	for _, l := range a.listeners {
 		srv := a.server(log)
@@ -147,7 +147,7 @@ func (a *App) stopAPI(ctx context.Context) error {
 	}
 	draining.Wait()
 	a.serving.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, a.monitoring.Close())...)
 }
 
 func bounded(ctx context.Context, d time.Duration, f func(context.Context) error) error {

@@ -53,14 +53,14 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 			return fmt.Errorf("setting up deliveries: %w", err)
 		}
 		a.sender = sender
-		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.callbacks, a.cfg.Delivery)}
+		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.callbacks, a.cfg.Delivery), Meter: a.meter}
 		handlers[tasks.Callback] = c.Handle
 	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
 	a.hostInfo.Process = process.ID
 	w := a.cfg.Worker
 	opt := worker.Options{
-		Store: a.store, Process: process, Queues: queues, Handlers: handlers, Log: log,
+		Store: a.store, Process: process, Queues: queues, Handlers: handlers, Log: log, Meter: a.meter,
 		NewClient: func(pool int) redis.UniversalClient { return a.newClient(pool) },
 		Heartbeat: w.Heartbeat.Std(), FetchHold: w.FetchHold.Std(), FetchPoll: w.FetchPoll.Std(),
 		DelayedCheck: w.DelayedCheck.Std(), HeldDelay: w.HeldDelay.Std(), ShutdownTimeout: w.ShutdownTimeout.Std(),

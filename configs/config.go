@@ -23,6 +23,7 @@ type Config struct {
 	Toggle    Toggle    `yaml:"toggle"`
 	Callbacks Callbacks `yaml:"callbacks"`
 	Delivery  Delivery  `yaml:"delivery"`
+	Metrics   Metrics   `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It
 	// is nil in a Config that Load did not make, and never written after Load.
@@ -357,6 +358,17 @@ type Delivery struct {
 	// SettleInterval is how often a process that delivers looks for callbacks
 	// to be made without having been rung for. Defaults to 5s.
 	SettleInterval Duration `yaml:"settle_interval"`
+}
+
+// Metrics is where a process without the api role tells its figures; with it,
+// they are at /metrics of the API.
+type Metrics struct {
+	// Listen is the address, host:port, of /metrics for Prometheus. Empty by
+	// default: none. An address that is not loopback needs Open.
+	Listen string `yaml:"listen"`
+	// Open lets everybody who can reach Listen read the figures, among them the
+	// names of hosts and queues. Defaults to false: loopback only.
+	Open bool `yaml:"open"`
 }
 
 // Location returns the zone of Timezone, which Load has checked.

@@ -40,3 +40,18 @@ func (k *checker) jobs() {
 	k.atLeast("jobs.idempotency_window", j.IdempotencyWindow, time.Second)
 	k.number("jobs.max_crashes", int64(j.MaxCrashes), 1, 100)
 }
+
+func (k *checker) metrics() {
+	m := k.c.Metrics
+	if m.Listen == "" {
+		return
+	}
+	host, problem := listenAddress(m.Listen)
+	switch {
+	case problem != "":
+		k.fault("metrics.listen", "%s", problem)
+	case !m.Open && !loopback(host):
+		k.fault("metrics.listen", "%s can be reached from other machines, and nothing there asks who is calling: "+
+			"listen on 127.0.0.1, [::1] or localhost, or let everybody read the figures with metrics.open: true", m.Listen)
+	}
+}

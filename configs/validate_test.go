@@ -37,6 +37,9 @@ func TestValidate(t *testing.T) {
 		"redis: {command_timeout: -1s}":    "1: redis.command_timeout: is -1s: it must be at least 1ms",
 		"redis: {username: app}":           "1: redis.username: needs redis.password too",
 
+		"metrics: {listen: '127.0.0.1'}":                      "1: metrics.listen: must be host:port",
+		"metrics: {listen: ':9090'}":                          "1: metrics.listen: :9090 can be reached from other machines, and nothing there asks who is calling: listen on 127.0.0.1, [::1] or localhost, or let everybody read the figures with metrics.open: true",
+		"metrics: {listen: '203.0.113.7:9090', open: false}":  "1: metrics.listen: 203.0.113.7:9090 can be reached",
 		"http: {listen: []}":                                  "1: http.listen: names no address",
 		"http: {listen: ['127.0.0.1']}":                       "1: http.listen[0]: must be host:port",
 		"http: {listen: ['127.0.0.1:http']}":                  "1: http.listen[0]: the port must be a number from 0 to 65535",

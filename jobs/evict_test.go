@@ -12,7 +12,9 @@ import (
 )
 
 // collect drafts the collection of host h1.
-func collect() jobs.Request { return jobs.Request{Draft: tasks.NewCollect("h1", time.Minute, time.Time{})} }
+func collect() jobs.Request {
+	return jobs.Request{Draft: tasks.NewCollect("h1", time.Minute, time.Time{})}
+}
 
 // leftOf are the keys that hold something of host h1 beyond its jobs' records.
 func (b *bundle) leftOf(t *testing.T) (left []string) {

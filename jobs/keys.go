@@ -65,5 +65,8 @@ func pointer(id string) string      { return pointerPref + id }
 func idemKey(scope string) string   { return Prefix + "idempotency:" + scope }
 func answerKey(scope string) string { return Prefix + "answer:" + scope }
 
+// asynqQueue stands in front of what asynq keeps of a queue.
+func asynqQueue(queue string) string { return "asynq:{" + queue + "}:" }
+
 // asynqLease is asynq's own: when each active task's server was last heard of.
-func asynqLease(queue string) string { return "asynq:{" + queue + "}:lease" }
+func asynqLease(queue string) string { return asynqQueue(queue) + "lease" }

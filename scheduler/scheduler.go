@@ -15,6 +15,7 @@ import (
 
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/metrics"
 )
 
 // Options of a Scheduler.
@@ -24,6 +25,8 @@ type Options struct {
 	// SweepInterval is the time between two sweeps.
 	SweepInterval time.Duration
 	Log           *slog.Logger
+	// Meter counts what the sweeps do. Optional.
+	Meter *metrics.Metrics
 }
 
 // Run sweeps until ctx ends. Whatever goes wrong is logged and tried again in
@@ -57,7 +60,9 @@ func sweep(ctx context.Context, s *jobs.Sweeper, opt Options) error {
 		s.Outage()
 		return err
 	}
-	if _, err = s.Sweep(ctx, names); err != nil {
+	n, err := s.Sweep(ctx, names)
+	opt.Meter.Swept(n.Rescued, n.Expired, n.Lost, n.Dropped)
+	if err != nil {
 		return err
 	}
 	return lookAfterRemoved(ctx, opt)

@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"switchyard/delivery"
 	"switchyard/jobs"
+	"switchyard/metrics"
 	"switchyard/tasks"
 )
 
 // Callbacks executes the deliveries.
 type Callbacks struct {
 	Deliverer *delivery.Deliverer
+	// Meter counts the tries. Optional.
+	Meter *metrics.Metrics
 }
 
 // Handle is the handler of tasks.Callback. A try that has begun is not broken
@@ -42,6 +46,7 @@ func (c *Callbacks) Handle(ctx context.Context, r *Run) Outcome {
 		return Release()
 	}
 	try := c.Deliverer.Deliver(context.WithoutCancel(ctx), r.ID, p)
+	c.Meter.Delivered(p.Kind, string(try.Code), time.Duration(try.DurationMS)*time.Millisecond)
 	result.URLHost = try.URLHost
 	entry, err := json.Marshal(try.Attempt)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"switchyard/metrics"
 )
 
 // Causes with which a handler's context ends, beside jobs.ErrCancelAsked.
@@ -70,6 +72,25 @@ func Postpone(delay time.Duration) Outcome { return Outcome{kind: postponed, del
 func (o Outcome) With(also func(context.Context) error) Outcome {
 	o.also = also
 	return o
+}
+
+// counted is the outcome as metrics name it; more: it may be tried again.
+func (o Outcome) counted(more bool) metrics.Outcome {
+	switch {
+	case o.kind == completed && o.err != nil:
+		return metrics.Unsuccessful
+	case o.kind == completed:
+		return metrics.Completed
+	case o.kind == cancelled:
+		return metrics.Cancelled
+	case o.kind == released:
+		return metrics.Released
+	case o.kind == postponed:
+		return metrics.Postponed
+	case o.kind == retry && more:
+		return metrics.Retried
+	}
+	return metrics.Failed
 }
 
 func (o Outcome) resultJSON() (json.RawMessage, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"switchyard/jobs"
+	"switchyard/metrics"
 )
 
 // Handler executes one run of a job.
@@ -163,13 +164,20 @@ func (w *Worker) execute(claim *jobs.Claim) {
 	if claim.CancelAsked {
 		cancel(jobs.ErrCancelAsked)
 	}
+	if claim.Run == 1 && claim.Attempt == 1 {
+		w.opt.Meter.Waited(string(claim.Type), claim.Started.Sub(claim.Created))
+	}
+	ended := w.opt.Meter.RunStarted(string(claim.Type))
 	began := time.Now()
 	out, result := w.call(limited, r)
 	if r.settled.Swap(true) {
+		ended(metrics.Abandoned, time.Since(began))
 		w.opt.Log.Warn("handler ended after its job was let go", "job", r.ID, "type", r.Type, "attempt", r.Attempt)
 		return
 	}
-	w.conclude(claim, out, result, time.Since(began))
+	took := time.Since(began)
+	ended(out.counted(claim.Tries+1 < claim.MaxTries), took)
+	w.conclude(claim, out, result, took)
 }
 
 // call runs the handler and turns a panic, and a result that can't be written

@@ -13,6 +13,7 @@ import (
 
 	"switchyard/jobs"
 	"switchyard/jobs/convoy"
+	"switchyard/metrics"
 	"switchyard/tasks"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	Queues    []Queue
 	Handlers  map[tasks.Type]Handler
 	Log       *slog.Logger
+	// Meter counts the runs. Optional.
+	Meter *metrics.Metrics
 
 	// Heartbeat is how often the process says it is alive.
 	Heartbeat time.Duration
