@@ -54,6 +54,7 @@ type App struct {
 	cfg *configs.Config
 	log *slog.Logger
 
+	dial     *dialler
 	rdb      *redis.Client // commands
 	stream   *redis.Client // blocking reads
 	store    *jobs.Store
@@ -118,7 +119,9 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
-	a.open()
+	if err := a.open(); err != nil {
+		return err
+	}
 	// The API first: a port that is taken should be heard of at once, and who
 	// asks while Redis is away gets an answer.
 	if a.has(API) {
