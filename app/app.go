@@ -37,6 +37,19 @@ const (
 // Roles are all of them.
 func Roles() []Role { return []Role{API, Worker, Scheduler} }
 
+// CheckRoles says what is wrong with a choice of roles.
+func CheckRoles(roles []Role) error {
+	if len(roles) == 0 {
+		return errors.New("no role: choose from api, worker, scheduler")
+	}
+	for _, r := range roles {
+		if !slices.Contains(Roles(), r) {
+			return fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
+		}
+	}
+	return nil
+}
+
 // Options of an App.
 type Options struct {
 	Config *configs.Config
@@ -87,13 +100,8 @@ type App struct {
 
 // New prepares an app; nothing is opened yet.
 func New(opt Options) (*App, error) {
-	if len(opt.Roles) == 0 {
-		return nil, errors.New("no role: choose from api, worker, scheduler")
-	}
-	for _, r := range opt.Roles {
-		if !slices.Contains(Roles(), r) {
-			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
-		}
+	if err := CheckRoles(opt.Roles); err != nil {
+		return nil, err
 	}
 	return &App{opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), collected: make(chan struct{})}, nil
 }
