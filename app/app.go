@@ -202,15 +202,16 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	if a.stream != nil {
 		// Before the reader is waited for: a blocking read ends with its
-		// connection, not with its context.
-		errs = append(errs, a.stream.Close())
+		// connection, not with its context. What closing says of a connection
+		// that is dead already is no fault of ours.
+		_ = a.stream.Close()
 	}
 	a.reading.Wait()
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
 	if a.rdb != nil {
-		errs = append(errs, a.rdb.Close())
+		_ = a.rdb.Close() // see above
 	}
 	a.log.Info("stopped")
 	return errors.Join(errs...)

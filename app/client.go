@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -86,6 +87,9 @@ func (d *dialler) refusal(err error) error {
 	if d.sentinel() && errors.Is(err, redis.Nil) {
 		return fmt.Errorf("is unknown there (redis.sentinel.master): %w", err)
 	}
+	if tlsRefusal(err) {
+		return fmt.Errorf("can't be spoken to by TLS (redis.tls): %w", err)
+	}
 	keys := "redis.username, redis.password, redis.db"
 	if d.sentinel() {
 		keys += ", redis.sentinel.username, redis.sentinel.password"
@@ -136,6 +140,9 @@ func (d *dialler) MakeRedisClient() any { return d.client(defaultPool) }
 // refused reports whether Redis, or every Sentinel, did answer and won't have
 // us: trying again doesn't help then. An answer for now only is none.
 func refused(err error) bool {
+	if tlsRefusal(err) {
+		return true
+	}
 	var answer redis.Error
 	switch e := err.(type) { //nolint:errorlint // walks the tree itself: all of it has to be a refusal
 	case redis.Error:
@@ -150,4 +157,11 @@ func refused(err error) bool {
 	}
 	passing := []string{"LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "BUSY", "TRYAGAIN", "max number of clients"}
 	return !slices.ContainsFunc(passing, func(word string) bool { return redis.HasErrorPrefix(answer, word) })
+}
+
+// tlsRefusal reports whether one side didn't take the other's certificate.
+func tlsRefusal(err error) bool {
+	var theirs *tls.CertificateVerificationError
+	var ours *net.OpError // crypto/tls shows an alert of the other side as this
+	return errors.As(err, &theirs) || errors.As(err, &ours) && ours.Op == "remote error"
 }
