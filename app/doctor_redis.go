@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ type redisExam struct {
 func redisFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()
+	redis.SetLogger(redisLog{slog.New(slog.DiscardHandler)}) // what it says is in the findings
 	d, err := newDialler(opt.Config.Redis)
 	if err != nil {
 		return []Finding{{Check: "redis.tls", Status: Fail, Says: err.Error(), Do: "give files that can be read by the user that switchyard runs as"}}

@@ -47,7 +47,7 @@ import (
 )
 
 // suites are what can be run, by name.
-var suites = map[string]func() []scenario{"toggle": toggleSuite}
+var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -100,7 +100,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: chaos toggle [flags]")
+		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel [flags]")
 		f.PrintDefaults()
 	}
 	opt := &options{logs: stderr}
@@ -111,7 +111,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f.Uint64Var(&opt.seed, "seed", 1, "decides everything that is left to chance")
 	if len(args) == 0 || suites[args[0]] == nil {
 		f.Usage()
-		return nil, nil, fmt.Errorf("name a suite: toggle")
+		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, nil, err

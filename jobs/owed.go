@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 	"strings"
 )
 
@@ -32,7 +31,11 @@ func (s *Store) Debts(ctx context.Context, n int64) ([]Debt, error) {
 	for _, e := range res {
 		p := strings.Split(e, "|")
 		if len(p) != 3 {
-			return nil, fmt.Errorf("owed entry %q has not three parts", e)
+			// Nothing of ours: whoever may add to the set can't hold up the rest.
+			if err := s.rdb.ZRem(ctx, owedKey, e).Err(); err != nil {
+				return nil, unavailable("striking off what is no debt", err)
+			}
+			continue
 		}
 		out = append(out, Debt{JobID: p[0], Host: p[1], Phase: Phase(p[2])})
 	}
