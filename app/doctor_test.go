@@ -173,16 +173,14 @@ func TestDoctorAndThisMachine(t *testing.T) {
 		{"a file", "host.state_dir", func(c *configs.Config) { b.asHost(c); c.Host.StateDir = occupied }, app.Fail, "is no directory"},
 		{"below a file", "host.state_dir", func(c *configs.Config) { b.asHost(c); c.Host.StateDir = occupied + "/state" }, app.Fail, "not a directory"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			c := b.config()
-			if tt.change != nil {
-				tt.change(c)
-			}
-			found := b.examine(t, c, app.API, app.Worker)[tt.check]
-			if len(found) != 1 || found[0].Status != tt.status || !strings.Contains(found[0].Says, tt.want) {
-				t.Errorf("found %+v, want %s with %q", found, tt.status, tt.want)
-			}
-		})
+		c := b.config()
+		if tt.change != nil {
+			tt.change(c)
+		}
+		found := b.examine(t, c, app.API, app.Worker)[tt.check]
+		if len(found) != 1 || found[0].Status != tt.status || !strings.Contains(found[0].Says, tt.want) {
+			t.Errorf("%s: found %+v, want %s with %q", tt.name, found, tt.status, tt.want)
+		}
 	}
 	if all := b.examine(t, b.config(b.asHost), app.Scheduler); all["host.state_dir"] != nil || all["http.listen[0]"] != nil {
 		t.Errorf("a scheduler is examined for what it doesn't need: %+v", all)

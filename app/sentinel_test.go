@@ -10,6 +10,7 @@ import (
 
 	"switchyard/app"
 	"switchyard/configs"
+	"switchyard/jobs"
 	"switchyard/sim/redisserver"
 )
 
@@ -94,16 +95,42 @@ func TestSentinelsThatDontHelp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "is unknown there (redis.sentinel.master)") {
 		t.Errorf("unknown master: error %v", err)
 	}
-	sentinel := redis.NewSentinelClient(&redis.Options{Addr: w.Sentinels[0].Addr()})
-	t.Cleanup(func() { _ = sentinel.Close() })
-	for _, s := range w.Sentinels {
-		c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
-		must(t, c.Do(b.ctx, "ACL", "SETUSER", "default", "resetpass", ">right").Err())
-		must(t, c.Close())
+	rules := []any{"ACL", "SETUSER", "app", "reset", "on", ">right"}
+	for _, r := range jobs.SentinelRules() {
+		rules = append(rules, r)
 	}
-	p = b.make(t, b.config(bySentinel, func(c *configs.Config) { c.Redis.Sentinel.Password = configs.NewSecret("wr0ng") }), app.API)
+	sentinels := make([]*redis.Client, len(w.Sentinels))
+	for i, s := range w.Sentinels {
+		c := redis.NewClient(&redis.Options{Addr: s.Addr()})
+		t.Cleanup(func() { _ = c.Close() })
+		must(t, c.Do(b.ctx, rules...).Err())
+		must(t, c.Do(b.ctx, "ACL", "LOG", "RESET").Err())
+		sentinels[i] = c
+	}
+	login := func(user, password string) func(*configs.Config) {
+		return func(c *configs.Config) {
+			c.Redis.Sentinel.Username, c.Redis.Sentinel.Password = user, configs.NewSecret(password)
+		}
+	}
+	p = b.make(t, b.config(bySentinel, login("app", "wr0ng")), app.API)
 	if err := p.Start(b.ctx); err == nil || !strings.Contains(err.Error(), "redis.sentinel.password") || strings.Contains(err.Error(), "wr0ng") {
 		t.Errorf("wrong password: error %v", err)
 	}
-	b.start(t, b.config(bySentinel, func(c *configs.Config) { c.Redis.Sentinel.Password = configs.NewSecret("right") }), app.API)
+	for _, c := range sentinels {
+		must(t, c.Do(b.ctx, "ACL", "LOG", "RESET").Err())
+	}
+	// As the user that the printed rules make, which denies nothing that is needed.
+	b.start(t, b.config(bySentinel, login("app", "right")), app.API)
+	for _, f := range app.Doctor(b.ctx, app.DoctorOptions{Config: b.config(bySentinel, login("app", "right")), Roles: []app.Role{app.Scheduler}}) {
+		if f.Check == "redis.sentinel" && f.Status != app.OK {
+			t.Errorf("doctor says %+v", f)
+		}
+	}
+	for _, c := range sentinels {
+		log, err := c.Do(b.ctx, "ACL", "LOG").Slice()
+		must(t, err)
+		for _, entry := range log {
+			t.Errorf("a Sentinel denied %v", plain(entry))
+		}
+	}
 }

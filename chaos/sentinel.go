@@ -132,9 +132,9 @@ const pauseWrites = 10 * time.Second
 // the pause, what the old master takes until it hears of the new one is lost.
 func moveMaster(ctx context.Context, s *stage, m *redisserver.Server) (func() error, error) {
 	node := redis.NewClient(&redis.Options{Addr: m.Addr()})
-	defer node.Close()
+	defer func() { _ = node.Close() }() // it has only asked
 	c := redis.NewSentinelClient(&redis.Options{Addr: s.watched.Addrs()[0]})
-	defer c.Close()
+	defer func() { _ = c.Close() }() // it has only asked
 	return func() error { return nil }, s.until(ctx, moveLimit, "the Sentinels agree to move", func(ctx context.Context) (bool, error) {
 		if err := node.Do(ctx, "CLIENT", "PAUSE", pauseWrites.Milliseconds(), "WRITE").Err(); err != nil {
 			return false, err
@@ -147,7 +147,7 @@ func moveMaster(ctx context.Context, s *stage, m *redisserver.Server) (func() er
 // moveMasterCarelessly is the same without the pause.
 func moveMasterCarelessly(ctx context.Context, s *stage, _ *redisserver.Server) (func() error, error) {
 	c := redis.NewSentinelClient(&redis.Options{Addr: s.watched.Addrs()[0]})
-	defer c.Close()
+	defer func() { _ = c.Close() }() // it has only asked
 	return func() error { return nil }, s.until(ctx, moveLimit, "the Sentinels agree to move", func(ctx context.Context) (bool, error) {
 		err := c.Failover(ctx, s.watched.Name).Err()
 		return err == nil, err
