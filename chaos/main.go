@@ -1,5 +1,6 @@
 // Command chaos breaks Switchyard on purpose and counts what became of the
-// promises: `go run ./chaos toggle`, or `make chaos-toggle`.
+// promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
+// takes the master away from a Redis with replicas.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
