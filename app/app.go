@@ -40,6 +40,19 @@ const (
 // Roles are all of them.
 func Roles() []Role { return []Role{API, Worker, Scheduler} }
 
+// CheckRoles says what is wrong with a choice of roles.
+func CheckRoles(roles []Role) error {
+	if len(roles) == 0 {
+		return errors.New("no role: choose from api, worker, scheduler")
+	}
+	for _, r := range roles {
+		if !slices.Contains(Roles(), r) {
+			return fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
+		}
+	}
+	return nil
+}
+
 // Options of an App.
 type Options struct {
 	Config *configs.Config
@@ -57,6 +70,7 @@ type App struct {
 	cfg *configs.Config
 	log *slog.Logger
 
+	dial     *dialler
 	rdb      *redis.Client // commands
 	stream   *redis.Client // blocking reads
 	store    *jobs.Store
@@ -100,13 +114,8 @@ type App struct {
 
 // New prepares an app; nothing is opened yet.
 func New(opt Options) (*App, error) {
-	if len(opt.Roles) == 0 {
-		return nil, errors.New("no role: choose from api, worker, scheduler")
-	}
-	for _, r := range opt.Roles {
-		if !slices.Contains(Roles(), r) {
-			return nil, fmt.Errorf("unknown role %q: choose from api, worker, scheduler", r)
-		}
+	if err := CheckRoles(opt.Roles); err != nil {
+		return nil, err
 	}
 	a := &App{
 		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config), meter: metrics.New(opt.Version),
@@ -137,7 +146,9 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
-	a.open()
+	if err := a.open(); err != nil {
+		return err
+	}
 	a.measure()
 	// The API first: a port that is taken should be heard of at once, and who
 	// asks while Redis is away gets an answer.
@@ -227,15 +238,16 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	if a.stream != nil {
 		// Before the reader is waited for: a blocking read ends with its
-		// connection, not with its context.
-		errs = append(errs, a.stream.Close())
+		// connection, not with its context. What closing says of a connection
+		// that is dead already is no fault of ours.
+		_ = a.stream.Close()
 	}
 	a.reading.Wait()
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
 	if a.rdb != nil {
-		errs = append(errs, a.rdb.Close())
+		_ = a.rdb.Close() // see above
 	}
 	a.log.Info("stopped")
 	return errors.Join(errs...)

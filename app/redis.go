@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,30 +16,17 @@ import (
 )
 
 const (
-	// readTimeout bounds one answer of Redis to a command.
-	readTimeout = 3 * time.Second
 	// connectPause is the time between two tries to reach Redis at the start.
 	connectPause = 500 * time.Millisecond
 	// defaultPool is enough for the requests of one api process.
 	defaultPool = 64
-	minMajor    = 7
 	// clockSync is how often our clock is compared with Redis'.
 	clockSync = 10 * time.Second
 )
 
 // newClient returns a client of the configured Redis with a pool for so many
 // users at once.
-func (a *App) newClient(pool int) *redis.Client {
-	r := a.cfg.Redis
-	if r.PoolSize > 0 {
-		pool = max(r.PoolSize, pool)
-	}
-	return redis.NewClient(&redis.Options{
-		Addr: r.Addr, DB: r.DB, Username: r.Username, Password: r.Password.Reveal(),
-		PoolSize: pool, DialTimeout: r.DialTimeout.Std(), ReadTimeout: readTimeout, WriteTimeout: readTimeout,
-		ContextTimeoutEnabled: true, ClientName: "switchyard",
-	})
-}
+func (a *App) newClient(pool int) *redis.Client { return a.dial.client(pool) }
 
 // redisLog takes what go-redis writes by itself, which is about connections that
 // it tries again; whoever wanted one is told by an error.
@@ -54,8 +39,12 @@ func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
 
 // open makes the clients and what works with them, without asking Redis
 // anything yet.
-func (a *App) open() {
+func (a *App) open() error {
 	redis.SetLogger(redisLog{a.log}) // one for the whole process
+	var err error
+	if a.dial, err = newDialler(a.cfg.Redis); err != nil {
+		return err
+	}
 	a.rdb, a.stream = a.newClient(defaultPool), a.newClient(2)
 	a.rdb.AddHook(convoy.New(a.rdb, nil))
 	j := a.cfg.Jobs
@@ -64,6 +53,7 @@ func (a *App) open() {
 		IdempotencyWindow: j.IdempotencyWindow.Std(), MaxCrashes: j.MaxCrashes, ProcessTTL: a.cfg.Worker.TTL.Std(),
 	})
 	a.registry = hosts.New(a.rdb, a.cfg.Worker.TTL.Std())
+	return nil
 }
 
 // connect waits until Redis answers and suits.
@@ -115,63 +105,41 @@ func (a *App) awaitRedis(ctx context.Context) error {
 		if err == nil {
 			return a.checkRedis(ctx)
 		}
-		var answer redis.Error
-		if errors.As(err, &answer) && !strings.HasPrefix(err.Error(), "LOADING") {
-			return fmt.Errorf("redis at %s refuses us (redis.username, redis.password, redis.db): %w", a.cfg.Redis.Addr, err)
+		if refused(err) {
+			return fmt.Errorf("redis at %s %w", a.dial.where(), a.dial.refusal(err))
 		}
 		if !said {
-			a.log.Warn("waiting for redis", "addr", a.cfg.Redis.Addr, "err", err)
+			a.log.Warn("waiting for redis", "addr", a.dial.where(), "err", err)
 			said = true
 		}
 		t := time.NewTimer(connectPause)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return fmt.Errorf("waiting for redis at %s: %w", a.cfg.Redis.Addr, errors.Join(context.Cause(ctx), err))
+			return fmt.Errorf("waiting for redis at %s: %w", a.dial.where(), errors.Join(context.Cause(ctx), err))
 		case <-t.C:
 		}
 	}
 }
 
-// checkRedis refuses a Redis that could lose or evict jobs.
+// checkRedis refuses a Redis that could lose or evict jobs, by the doctor's own
+// judgement.
 func (a *App) checkRedis(ctx context.Context) error {
 	if a.opt.Embedded {
 		return nil
 	}
-	info, err := a.rdb.Info(ctx, "server").Result()
-	if err != nil {
-		return fmt.Errorf("asking redis for its version: %w", err)
+	e := &redisExam{dial: a.dial, rdb: a.rdb}
+	if err := e.ask(ctx); err != nil {
+		return fmt.Errorf("redis at %s: %w", a.dial.where(), err)
 	}
-	for line := range strings.Lines(info) {
-		v, ok := strings.CutPrefix(line, "redis_version:")
-		if !ok {
-			continue
+	for _, c := range e.suits() {
+		f := c.run(ctx)
+		switch f.Status {
+		case Fail:
+			return fmt.Errorf("redis at %s has %s; %s", a.dial.where(), f.Says, f.Do)
+		case Warn:
+			a.log.Warn("redis: "+f.Says, "do", f.Do)
 		}
-		major, _, _ := strings.Cut(strings.TrimSpace(v), ".")
-		if n, err := strconv.Atoi(major); err == nil && n < minMajor {
-			return fmt.Errorf("redis at %s is version %s; switchyard needs %d or later", a.cfg.Redis.Addr, strings.TrimSpace(v), minMajor)
-		}
-	}
-	if !a.cfg.Redis.RequireDurable {
-		return nil
-	}
-	for _, want := range []struct{ key, value, why string }{
-		{"maxmemory-policy", "noeviction", "it would throw jobs away when memory runs short"},
-		{"appendonly", "yes", "it would forget jobs when it dies"},
-	} {
-		got, err := a.rdb.ConfigGet(ctx, want.key).Result()
-		if err != nil {
-			a.log.Warn("redis doesn't let us read its configuration; durability is not checked", "key", want.key, "err", err)
-			continue
-		}
-		if v := got[want.key]; v != want.value {
-			return fmt.Errorf("redis at %s has %s %s, so %s; set %s %s there, or redis.require_durable: false here to accept that",
-				a.cfg.Redis.Addr, want.key, v, want.why, want.key, want.value)
-		}
-	}
-	if got, err := a.rdb.ConfigGet(ctx, "appendfsync").Result(); err == nil && got["appendfsync"] != "always" {
-		a.log.Warn("redis writes to disk only now and then: a power cut may cost what was accepted last; appendfsync always prevents that",
-			"appendfsync", got["appendfsync"])
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"switchyard/app"
 	"switchyard/configs"
+	"switchyard/jobs"
 	"switchyard/sim/redisserver"
 )
 
@@ -44,17 +45,29 @@ func TestRedisHasToBeDurable(t *testing.T) {
 	}
 }
 
-// Ensure a Redis that doesn't let us read its configuration is taken, with a
-// warning.
+// Ensure durability is judged without a right to CONFIG, which shows passwords.
 func TestRedisThatKeepsItsConfiguration(t *testing.T) {
 	t.Parallel()
-	b := setupOn(t, redisserver.Options{})
-	must(t, b.redis(t).Do(b.ctx, "ACL", "SETUSER", "switchyard", "on", ">secret", "~*", "&*", "+@all", "-config").Err())
-	p := b.start(t, b.config(func(c *configs.Config) {
-		c.Redis.Username, c.Redis.Password = "switchyard", configs.NewSecret("secret")
-	}), app.API)
-	if log := p.log.String(); !strings.Contains(log, "durability is not checked") || strings.Contains(log, "secret") {
-		t.Errorf("the log says %s", log)
+	for _, tt := range []struct {
+		name   string
+		server redisserver.Options
+		want   string
+	}{
+		{"durable", durable, ""},
+		{"not durable", redisserver.Options{}, "set appendonly yes there"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, tt.server)
+			p := b.make(t, b.config(b.user(t, "api", jobs.APIAccess())), app.API)
+			err := p.Start(b.ctx)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			for _, d := range b.denied(t) {
+				t.Errorf("Redis denied %s", d)
+			}
+		})
 	}
 }
 

@@ -1,5 +1,6 @@
 // Command chaos breaks Switchyard on purpose and counts what became of the
-// promises: `go run ./chaos toggle`, or `make chaos-toggle`.
+// promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
+// takes the master away from a Redis with replicas.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
@@ -47,7 +48,7 @@ import (
 )
 
 // suites are what can be run, by name.
-var suites = map[string]func() []scenario{"toggle": toggleSuite}
+var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -100,7 +101,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: chaos toggle [flags]")
+		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel [flags]")
 		f.PrintDefaults()
 	}
 	opt := &options{logs: stderr}
@@ -111,7 +112,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f.Uint64Var(&opt.seed, "seed", 1, "decides everything that is left to chance")
 	if len(args) == 0 || suites[args[0]] == nil {
 		f.Usage()
-		return nil, nil, fmt.Errorf("name a suite: toggle")
+		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, nil, err

@@ -25,6 +25,8 @@ type scenario struct {
 	defaults bool
 	// tune changes the configuration of all processes.
 	tune func(*configs.Config)
+	// watched: Redis is a master with replicas and Sentinels.
+	watched bool
 	// bend are the promises that can't hold here.
 	bend rules
 }
@@ -119,6 +121,9 @@ func (t *tally) words(own string) string {
 	all := []string{}
 	if own != "" {
 		all = append(all, own)
+	}
+	if t.forgotten > 0 {
+		all = append(all, fmt.Sprintf("%d of %d promised jobs were forgotten", t.forgotten, t.jobs))
 	}
 	if t.success < t.ended {
 		all = append(all, fmt.Sprintf("%d of %d toggles brought an address", t.success, t.ended))

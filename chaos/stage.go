@@ -42,7 +42,8 @@ type stage struct {
 	life context.Context // ends with the stage
 	end  context.CancelFunc
 
-	redis     *redisserver.Server
+	redis     *redisserver.Server  // nil where it is watched
+	watched   *redisserver.Watched // nil where it isn't
 	rdb       *redis.Client
 	modems    []*hilink.Modem
 	alpha     *receiver.Receiver // configured
@@ -73,11 +74,10 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	var err error
-	if s.redis, err = redisserver.Start(ctx, redisserver.Options{Dir: s.dir, Fsync: "always"}); err != nil {
+	if err := s.setRedis(ctx, sc); err != nil {
 		return err
 	}
-	s.rdb = redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	var err error
 	for _, r := range []**receiver.Receiver{&s.alpha, &s.beta, &s.guest} {
 		if *r, err = receiver.Start(ctx, "127.0.0.1:0"); err != nil {
 			return err
@@ -118,6 +118,18 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 		st, err := registry.State(ctx, hostName)
 		return len(st.Dongles) == modemCount, err
 	})
+}
+
+func (s *stage) setRedis(ctx context.Context, sc scenario) error {
+	if sc.watched {
+		return s.setWatched(ctx)
+	}
+	var err error
+	if s.redis, err = redisserver.Start(ctx, redisserver.Options{Dir: s.dir, Fsync: "always"}); err != nil {
+		return err
+	}
+	s.rdb = redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	return nil
 }
 
 // netMode is what a modem is set to at the start, and has to be set to at the
@@ -181,13 +193,20 @@ func (s *stage) strike(ctx context.Context) error {
 	if s.redis != nil {
 		s.redis.Kill()
 	}
+	if s.watched != nil {
+		s.watched.Kill()
+	}
 	return errors.Join(errs...)
 }
 
 // config is what every process of the stage has in common.
 func (s *stage) config(sc scenario) *configs.Config {
 	c := configs.Default()
-	c.Redis.Addr = s.redis.Addr()
+	if s.watched != nil {
+		c.Redis.Sentinel.Master, c.Redis.Sentinel.Addrs = s.watched.Name, s.watched.Addrs()
+	} else {
+		c.Redis.Addr = s.redis.Addr()
+	}
 	c.HTTP.Listen = []string{s.apiAddr}
 	c.HTTP.RateLimit.PerSecond = 0
 	c.Delivery.Allow = []string{"127.0.0.0/8"}

@@ -116,3 +116,21 @@ func TestTally(t *testing.T) {
 		})
 	}
 }
+
+// Ensure a promised job that the database has forgotten is counted, and breaks a
+// promise only where it may not forget.
+func TestForgottenJobs(t *testing.T) {
+	t.Parallel()
+	w := sound()
+	w.toggles = w.toggles[:1]
+	c := w.count()
+	if c.forgotten != 1 || c.jobs != 2 || c.ended != 1 {
+		t.Errorf("%d of %d forgotten, %d ended; want 1 of 2, 1", c.forgotten, c.jobs, c.ended)
+	}
+	if err := c.err(rules{forgets: true}); err != nil {
+		t.Errorf("where it may forget: %v", err)
+	}
+	if err := c.err(rules{}); err == nil {
+		t.Error("where it may not forget, nothing is wrong")
+	}
+}

@@ -74,7 +74,7 @@ func TestEnvironment_Refused(t *testing.T) {
 		// What nothing is called.
 		"HTTP_LISTENS=x":        "unknown variable; did you mean SWITCHYARD_HTTP_LISTEN?",
 		"REDIS_PASSWORD_FILE=x": "unknown variable; did you mean SWITCHYARD_REDIS_PASSWORD?",
-		"REDIS_HOST=x":          "unknown variable; the keys of redis are addr, db, username,",
+		"REDIS_HOST=x":          "unknown variable; the keys of redis are addr, db, sentinel, tls, username,",
 		"LISTEN=x":              "unknown variable; did you mean SWITCHYARD_HTTP_LISTEN?",
 		"QUITE_ANOTHER_THING=x": "unknown variable; one is named after the path of a key",
 		"=x":                    "unknown variable; one is named after",

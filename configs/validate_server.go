@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"path/filepath"
+	"regexp"
 	"time"
 	_ "time/tzdata" // a time zone that is right here is right in a bare container, too
 )
@@ -29,6 +31,49 @@ func (k *checker) redis() {
 	k.atLeast("redis.command_timeout", r.CommandTimeout, shortest)
 	if r.Username != "" && r.Password.IsZero() && k.sound("redis.password") {
 		k.fault("redis.username", "needs redis.password too: Redis logs in with both or with none")
+	}
+	k.sentinel()
+	k.redisTLS()
+}
+
+func (k *checker) sentinel() {
+	s := k.c.Redis.Sentinel
+	switch {
+	case s.Master == "" && len(s.Addrs) > 0 && k.sound("redis.sentinel.master"):
+		k.fault("redis.sentinel.addrs", "needs redis.sentinel.master too: the name under which the Sentinels watch the master")
+	case s.Master != "" && len(s.Addrs) == 0 && k.sound("redis.sentinel.addrs"):
+		k.fault("redis.sentinel.master", "needs redis.sentinel.addrs too: where the Sentinels are")
+	case !sentinelName.MatchString(s.Master):
+		k.fault("redis.sentinel.master", "must be letters, digits, dots, dashes and underscores, as it stands behind sentinel monitor")
+	}
+	for i, address := range s.Addrs {
+		k.noted(item("redis.sentinel.addrs", i), dialAddress(address))
+	}
+	k.distinct("redis.sentinel.addrs", s.Addrs)
+	if s.Username != "" && s.Password.IsZero() && k.sound("redis.sentinel.password") {
+		k.fault("redis.sentinel.username", "needs redis.sentinel.password too: a Sentinel logs in with both or with none")
+	}
+}
+
+// sentinelName is what Sentinel takes as a master's name, or nothing.
+var sentinelName = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
+
+func (k *checker) redisTLS() {
+	t := k.c.Redis.TLS
+	for key, path := range map[string]string{"redis.tls.ca": t.CA, "redis.tls.cert": t.Cert, "redis.tls.key": t.Key} {
+		if path != "" && !filepath.IsAbs(path) {
+			k.fault(key, "must be a path from the root, such as /etc/switchyard/redis.pem")
+		}
+	}
+	if (t.Cert == "") != (t.Key == "") && k.sound("redis.tls.cert", "redis.tls.key") {
+		key := "redis.tls.cert"
+		if t.Cert == "" {
+			key = "redis.tls.key"
+		}
+		k.fault(key, "redis.tls.cert and redis.tls.key belong together: give both or none")
+	}
+	if t.ServerName != "" && !validHost(t.ServerName) {
+		k.fault("redis.tls.server_name", "must be a host name or an IP address, as it stands in the certificate")
 	}
 }
 

@@ -90,13 +90,12 @@ func (s *Settler) settle(ctx context.Context) error {
 	}
 }
 
-// errUnreadable: an entry of the set that another version may know how to read.
-var errUnreadable = errors.New("this is no debt as this version writes them")
-
 // follow accepts the jobs that follow from a debt.
 func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
 	if d.Run == 0 {
-		return errUnreadable
+		// Whoever may add to the set can't hold up the rest for ever.
+		s.Log.Error("struck off what is no debt", "entry", d)
+		return nil
 	}
 	j, err := s.Store.Get(ctx, d.JobID)
 	if errors.Is(err, jobs.ErrUnknown) {

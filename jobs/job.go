@@ -65,6 +65,8 @@ type Job struct {
 
 	// Waiting: an earlier job of its order is still unfinished.
 	Waiting bool
+	// Holder is the handler that runs it, if one does.
+	Holder string
 	// CancelAsked: its worker has been asked to stop.
 	CancelAsked bool
 
@@ -121,7 +123,7 @@ func parseJob(m map[string]string) (j *Job, ok bool, err error) {
 		JoinKey: m["join"], OrderKey: m["order"],
 		Limit: time.Duration(p.number("limit")) * time.Millisecond, MaxTries: p.number("max_tries"), Once: m["once"] == "1",
 		Created: p.time("created"), Started: p.time("started"), Completed: p.time("completed"), Expires: p.time("expires"),
-		Waiting: m["waiting"] == "1", CancelAsked: m["cancel"] == "1",
+		Waiting: m["waiting"] == "1", Holder: m["owner"], CancelAsked: m["cancel"] == "1",
 		Progress: p.raw("progress"), Result: p.raw("result"), Error: m["error"],
 	}
 	if p.err != nil {

@@ -21,7 +21,8 @@ const (
 type Debt struct {
 	JobID, Host string
 	Phase       Phase
-	// Run is that of the job; 0: this is no debt that this version can read.
+	// Run is that of the job; 0: this is no debt. Should debts ever be written in
+	// another way, then under another key.
 	Run int
 	// entry is how it stands in the set.
 	entry string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -16,12 +17,15 @@ type Process struct {
 	store *Store
 	homes []home
 	n     atomic.Int64
+
+	mu     sync.Mutex
+	owners map[string]bool // in use
 }
 
 // NewProcess returns the process that executes jobs of no host (own is true)
 // and of the given hosts. It is alive from its first Beat on.
 func (s *Store) NewProcess(own bool, hosts ...string) *Process {
-	p := &Process{ID: "p" + NewID(s.Now())[1:], store: s}
+	p := &Process{ID: "p" + NewID(s.Now())[1:], store: s, owners: map[string]bool{}}
 	if own {
 		p.homes = append(p.homes, "")
 	}
@@ -31,8 +35,28 @@ func (s *Store) NewProcess(own bool, hosts ...string) *Process {
 	return p
 }
 
-// NewOwner returns the name under which one handler claims one attempt.
-func (p *Process) NewOwner() string { return p.ID + "#" + strconv.FormatInt(p.n.Add(1), 10) }
+// NewOwner returns the name under which one handler claims one attempt. It is in
+// use until it is retired.
+func (p *Process) NewOwner() string {
+	owner := p.ID + "#" + strconv.FormatInt(p.n.Add(1), 10)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owners[owner] = true
+	return owner
+}
+
+// Retire says that the handler is through, and all it had to say was said.
+func (p *Process) Retire(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.owners, owner)
+}
+
+func (p *Process) uses(owner string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.owners[owner]
+}
 
 // CancelChannels carry the ids of running jobs that were cancelled.
 func (p *Process) CancelChannels() []string {

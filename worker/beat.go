@@ -23,10 +23,31 @@ func (w *Worker) beat(ctx context.Context) error {
 	for _, id := range asked {
 		w.cancelRun(id)
 	}
+	if err := w.findStrays(ctx); err != nil {
+		return err
+	}
 	if w.opt.OnBeat != nil {
 		return w.opt.OnBeat(ctx)
 	}
 	return nil
+}
+
+// strayTime is how long after an outage strays are looked for. The clients of
+// a process don't find another master all at once.
+const strayTime = time.Minute
+
+// findStrays lets go of jobs that Redis, after an outage, takes for running
+// here.
+func (w *Worker) findStrays(ctx context.Context) error {
+	ago, was := w.weather.since()
+	if !was || ago > strayTime {
+		return nil
+	}
+	n, err := w.opt.Process.LetGoOfStrays(ctx)
+	if n > 0 {
+		w.opt.Log.Warn("redis has forgotten the outcome of jobs; they run again", "jobs", n)
+	}
+	return err
 }
 
 // beatLoop keeps the rhythm until ctx ends.

@@ -17,10 +17,12 @@ import (
 // dial often tries again once a second.
 const calmTime = 1500 * time.Millisecond
 
-// weather is a hook that notes when Redis was last out of reach.
+// weather is a hook that notes when Redis was last out of reach, or was replaced
+// by another one.
 type weather struct {
 	mu   sync.Mutex
 	last time.Time
+	at   string // where Redis was dialled last
 }
 
 func (w *weather) note(err error) {
@@ -31,6 +33,24 @@ func (w *weather) note(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = time.Now()
+}
+
+// dialled notes where Redis is. Another place than before is another master: it
+// may not know the last that the former one said yes to.
+func (w *weather) dialled(at string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.at != "" && w.at != at {
+		w.last = time.Now()
+	}
+	w.at = at
+}
+
+// since is how long ago Redis was out of reach; ok is false if it never was.
+func (w *weather) since() (ago time.Duration, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Since(w.last), !w.last.IsZero()
 }
 
 // left is how much of calmTime is left.
@@ -47,6 +67,9 @@ func (w *weather) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := next(ctx, network, addr)
 		w.note(err)
+		if err == nil {
+			w.dialled(c.RemoteAddr().String())
+		}
 		return c, err
 	}
 }

@@ -93,7 +93,9 @@ func (w *Worker) process(t *asynq.Task) error {
 		return errHeld
 	}
 	defer w.runs.Done()
-	claim, verdict, err := w.claim(p)
+	owner := w.opt.Process.NewOwner()
+	defer w.opt.Process.Retire(owner)
+	claim, verdict, err := w.claim(p, owner)
 	switch {
 	case errors.Is(err, jobs.ErrUnavailable): // stopping, with Redis away
 		return errHeld
@@ -127,8 +129,7 @@ func (w *Worker) enter() bool {
 // claim asks until Redis has answered: a claim that was taken and then given
 // up for want of an answer would hold the job for as long as this process
 // lives.
-func (w *Worker) claim(p jobs.TaskPayload) (*jobs.Claim, jobs.Verdict, error) {
-	owner := w.opt.Process.NewOwner()
+func (w *Worker) claim(p jobs.TaskPayload, owner string) (*jobs.Claim, jobs.Verdict, error) {
 	if !w.awaitCalm() {
 		return nil, jobs.Held, jobs.ErrUnavailable
 	}

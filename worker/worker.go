@@ -181,7 +181,9 @@ func (w *Worker) Stop(ctx context.Context) error {
 	}
 	w.background.Wait()
 	err := w.opt.Process.Leave(ctx)
-	return errors.Join(err, w.fetch.Close(), w.listen.Close())
+	// What closing says of a connection that is dead already is no fault.
+	_, _ = w.fetch.Close(), w.listen.Close()
+	return err
 }
 
 // awaitRuns waits for the handlers, and lets go of the jobs of those that don't

@@ -25,7 +25,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help"}} {
 		p := run(t, options{}, args...)
 		p.exits(t, 0)
-		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "key", "config", "version")
+		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "key", "config", "doctor", "redis-acl", "version")
 		silent(t, p.stderr)
 	}
 	p := run(t, options{}, "serve", "--help")
@@ -67,6 +67,15 @@ func TestUsage(t *testing.T) {
 		{"hosts remove", "give the host's name"},
 		{"hosts remove a b", "give the host's name"},
 		{"status now", `'switchyard status' takes no argument, not "now"`},
+		{"doctor now", `'switchyard doctor' takes no argument, not "now"`},
+		{"doctor --role janitor", `unknown role "janitor": choose from api, worker, scheduler`},
+		{"redis-acl", "say whose rights: --role, --host or --sentinel"},
+		{"redis-acl api", `'switchyard redis-acl' takes no argument, not "api"`},
+		{"redis-acl --role janitor", `unknown role "janitor"`},
+		{"redis-acl --host *", `"*" is no host's name (host.name)`},
+		{"redis-acl --host a:b", `"a:b" is no host's name`},
+		{"redis-acl --sentinel --role api", "--sentinel goes alone"},
+		{"redis-acl --role api --password-env NOT_SET", "the variable NOT_SET is not set, or empty"},
 		{"toggle", "give the dongle's subnet, 11 to 30"},
 		{"toggle 11 12", "give the dongle's subnet, 11 to 30"},
 		{"toggle 10", `"10" is not a dongle's subnet, 11 to 30`},

@@ -9,6 +9,7 @@ package redisserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,8 +38,35 @@ type Options struct {
 	// Fsync is Redis' appendfsync: always, everysec, no. Empty: no append-only
 	// file at all.
 	Fsync string
+	// ReplicaOf is the address of the master that it copies. Empty: it is one.
+	ReplicaOf string
+	// TLS, if set, is all it speaks.
+	TLS *TLS
+	// Sentinel, if set, makes it a Sentinel instead of a database.
+	Sentinel *Sentinel
 	// Args are further arguments of redis-server.
 	Args []string
+}
+
+// TLS is what a Server proves itself with, and what it asks of its clients.
+type TLS struct {
+	// Cert, Key and CA are files in PEM form.
+	Cert, Key, CA string
+	// ClientCert: clients have to show one that CA has signed.
+	ClientCert bool
+	// Client is how its clients connect.
+	Client *tls.Config
+}
+
+func (t *TLS) args(port string) []string {
+	asks := "no"
+	if t.ClientCert {
+		asks = "yes"
+	}
+	return []string{
+		"--port", "0", "--tls-port", port, "--tls-cert-file", t.Cert, "--tls-key-file", t.Key, "--tls-ca-cert-file", t.CA,
+		"--tls-auth-clients", asks, "--tls-replication", "yes",
+	}
 }
 
 // Server is one redis-server process.
@@ -92,16 +120,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.cmd != nil {
 		return errors.New("redis-server is running")
 	}
-	host, port, err := net.SplitHostPort(s.addr)
+	args, err := s.args()
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", Binary, err)
-	}
-	args := []string{
-		"--port", port, "--bind", host, "--dir", s.opt.Dir, "--save", "",
-		"--daemonize", "no", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.opt.Dir, "redis.log"),
-	}
-	if s.opt.Fsync != "" {
-		args = append(args, "--appendonly", "yes", "--appendfsync", s.opt.Fsync)
 	}
 	// Not bound to ctx, which is about the start; Stop and Kill end it.
 	cmd := exec.Command(Binary, append(args, s.opt.Args...)...) //nolint:noctx // see above
@@ -125,17 +146,52 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// ready waits until it answers a ping.
+// args are those of redis-server.
+func (s *Server) args() ([]string, error) {
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return nil, err
+	}
+	if s.opt.Sentinel != nil {
+		return s.opt.Sentinel.args(s.opt.Dir, host, port)
+	}
+	args := []string{
+		"--bind", host, "--dir", s.opt.Dir, "--save", "",
+		"--daemonize", "no", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.opt.Dir, "redis.log"),
+	}
+	if s.opt.TLS != nil {
+		args = append(args, s.opt.TLS.args(port)...)
+	} else {
+		args = append(args, "--port", port)
+	}
+	if s.opt.Fsync != "" {
+		args = append(args, "--appendonly", "yes", "--appendfsync", s.opt.Fsync)
+	}
+	if s.opt.ReplicaOf != "" {
+		host, port, err := net.SplitHostPort(s.opt.ReplicaOf)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--replicaof", host+" "+port)
+	}
+	return args, nil
+}
+
+// ready waits until it answers a ping, if only that it wants a password.
 func (s *Server) ready(ctx context.Context, done <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
+	opt := &redis.Options{Addr: s.Addr(), MaxRetries: -1}
+	if s.opt.TLS != nil {
+		opt.TLSConfig = s.opt.TLS.Client
+	}
+	c := redis.NewClient(opt)
 	defer c.Close()
 	t := time.NewTicker(startPoll)
 	defer t.Stop()
 	for {
 		err := c.Ping(ctx).Err()
-		if err == nil {
+		if err == nil || redis.HasErrorPrefix(err, "NOAUTH") {
 			return nil
 		}
 		select {

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// localFindings examines this machine for what the roles need of it. What comes
+// to be needed is added to the list.
+func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
+	var list []check
+	if slices.Contains(opt.Roles, API) {
+		for i, addr := range opt.Config.HTTP.Listen {
+			list = append(list, check{fmt.Sprintf("http.listen[%d]", i), func(ctx context.Context) Finding { return listenable(ctx, addr) }})
+		}
+	}
+	if slices.Contains(opt.Roles, Worker) && opt.Config.Host.Name != "" {
+		list = append(list, check{"host.state_dir", func(context.Context) Finding { return writable(opt.Config.Host.StateDir) }})
+	}
+	var all []Finding
+	for _, c := range list {
+		all = append(all, c.run(ctx))
+	}
+	return all
+}
+
+// listenable looks whether an address can be listened on.
+func listenable(ctx context.Context, addr string) Finding {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case err == nil:
+		if err := l.Close(); err != nil {
+			return fail(addr+" can't be let go of: "+err.Error(), "try again")
+		}
+		return ok(addr + " is free")
+	case errors.Is(err, syscall.EADDRINUSE) && switchyardOn(ctx, addr):
+		return ok(addr + " is used by a switchyard that is running")
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fail(addr+" is used by another program", "stop that one, or choose another address")
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		return warn("this machine doesn't have "+addr+", so it is passed over", "take it out, or give the machine the address")
+	case errors.Is(err, syscall.EACCES):
+		return fail("not allowed to listen on "+addr, "choose a port above 1023, or give the right to use it (AmbientCapabilities=CAP_NET_BIND_SERVICE)")
+	}
+	return fail("can't listen on "+addr+": "+err.Error(), "choose another address")
+}
+
+// healthTimeout bounds the question whether it is us who listen.
+const healthTimeout = 2 * time.Second
+
+func switchyardOn(ctx context.Context, addr string) bool {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "localhost"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	if err != nil {
+		return false
+	}
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	res, err := (&http.Client{Transport: tr}).Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// writable looks whether a directory can be written to; one that isn't there,
+// whether it could be made.
+func writable(dir string) Finding {
+	const do = "give it to the user that switchyard runs as, or choose another (StateDirectory= of a systemd unit makes it)"
+	made := dir
+	for {
+		info, err := os.Stat(made)
+		if err == nil && !info.IsDir() {
+			return fail(made+" is no directory", "choose another")
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || made == filepath.Dir(made) {
+			return fail(err.Error(), do)
+		}
+		made = filepath.Dir(made)
+	}
+	f, err := os.CreateTemp(made, ".switchyard-doctor-")
+	if err != nil {
+		return fail(made+" can't be written to: "+err.Error(), do)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return fail(made+": "+err.Error(), do)
+	}
+	if made != dir {
+		return ok(dir + " isn't there yet and can be made")
+	}
+	return ok(dir + " can be written to")
+}
