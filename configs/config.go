@@ -180,6 +180,13 @@ type Host struct {
 	CollectInterval Duration `yaml:"collect_interval"`
 	// ModemTimeout bounds one request to a modem's web API. Defaults to 4s.
 	ModemTimeout Duration `yaml:"modem_timeout"`
+	// ModemUser is who logs in at the modems that want a login. Defaults to
+	// admin.
+	ModemUser string `yaml:"modem_user"`
+	// ModemPassword is the login's. Empty: none, and what a modem wants a login
+	// for fails. A wrong one is tried once a modem, then not until a restart:
+	// modems lock after five. Defaults to empty.
+	ModemPassword Secret `yaml:"modem_password"`
 	// StateDir holds the locks that guard the hardware between processes, and
 	// what has to be put back on a modem should one die. It must outlive both.
 	// Defaults to /var/lib/switchyard.
@@ -195,6 +202,10 @@ type Dongle struct {
 	// Gateway, host:port, is where all its probes are sent instead of into
 	// the interface that holds 192.168.N.100. For simulated hosts only.
 	Gateway string `yaml:"gateway"`
+	// User and Password log in at this modem. Empty: host.modem_user,
+	// host.modem_password.
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
 }
 
 // Toggle is the job that changes a dongle's IP.

@@ -51,6 +51,7 @@ func Default() *Config {
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
+			ModemUser:       "admin",
 			StateDir:        "/var/lib/switchyard",
 		},
 		Toggle: Toggle{

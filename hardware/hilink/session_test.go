@@ -140,7 +140,7 @@ func TestSession_refused(t *testing.T) {
 		"session for good": {125002, 9, false, []string{
 			"GET webserver/SesTokInfo", get + " s1", "GET webserver/SesTokInfo", get + " s2",
 		}},
-		"login":            {100003, 9, true, []string{"GET webserver/SesTokInfo", post + " s1 t1"}},
+		"login": {100003, 9, true, []string{"GET webserver/SesTokInfo", post + " s1 t1"}},
 		"busy": {100004, 9, true, []string{
 			"GET webserver/SesTokInfo", post + " s1 t1", "GET webserver/SesTokInfo s1", post + " s2 t2",
 		}},
