@@ -18,6 +18,16 @@ func addresses(subnet int, seed uint64) func() netip.Addr {
 	}
 }
 
+// Sequence is Options.Addresses for these addresses, in turn and over again.
+func Sequence(addrs ...string) func() netip.Addr {
+	k := 0
+	return func() netip.Addr {
+		a := netip.MustParseAddr(addrs[k%len(addrs)])
+		k++
+		return a
+	}
+}
+
 // salt is an account's, of its own and not of the random sequence: what a seed
 // gives a modem doesn't change with its login.
 func salt(opt Options) []byte {
