@@ -63,7 +63,7 @@ func TestError_classes(t *testing.T) {
 		108003: nil, 108005: nil, 108009: nil,
 	} {
 		for _, target := range []error{ErrWrongPassword, ErrLocked, ErrLoginRequired} {
-			if got := errors.Is(&Error{Code: code}, target); got != (target == want) {
+			if got := errors.Is(&Error{Code: code}, target); got != errors.Is(want, target) {
 				t.Errorf("%d is %q: %v", code, target, got)
 			}
 		}

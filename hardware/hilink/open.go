@@ -8,7 +8,7 @@ import (
 
 const (
 	sesTokInfo = "/api/webserver/SesTokInfo"
-	longToken  = "/api/webserver/token" //nolint:gosec // an address
+	longToken  = "/api/webserver/token"
 )
 
 // open asks for a session where there is none and, where wanted, for a token.

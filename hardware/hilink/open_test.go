@@ -69,6 +69,47 @@ func TestOpen_withoutSesTokInfo(t *testing.T) {
 	)
 }
 
+// Ensure a modem that comes back with other firmware is asked everywhere again:
+// where its tokens were there are none now, and the other way round.
+func TestOpen_otherPlace(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, Options{})
+	updated := false
+	whole := s.sesTok
+	s.sesTok = func(w http.ResponseWriter, n int) {
+		if updated {
+			whole(w, n)
+			return
+		}
+		io.WriteString(w, refuse(codeNotSupported))
+	}
+	s.answer = func(w http.ResponseWriter, r *http.Request, _ int) {
+		cookie, _ := r.Cookie(sessionCookie)
+		switch {
+		case r.URL.Path == "/api/webserver/token" && !updated:
+			io.WriteString(w, "<response><token>t0</token></response>")
+		case r.URL.Path == "/api/webserver/token":
+			io.WriteString(w, refuse(codeNotSupported))
+		case r.URL.Path == "/html/index.html" && !updated:
+			w.Header().Set("Set-Cookie", "SessionID=before; path=/; HttpOnly;")
+		case r.Method == http.MethodPost && updated && cookie.Value == "before":
+			io.WriteString(w, refuse(codeWrongSession))
+		case r.Method == http.MethodPost:
+			io.WriteString(w, ok)
+		}
+	}
+	for range 2 {
+		if err := s.client.SetDataSwitch(within(t), true); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		s.entries = nil
+		s.mu.Unlock()
+		updated = true
+		s.client.session.tokens = []string{"t0"}
+	}
+}
+
 // Ensure an answer is read whatever its headers call it and whenever they say
 // that it is: sticks say text/html, and that it is 1970.
 func TestExchange_headers(t *testing.T) {
