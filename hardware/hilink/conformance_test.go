@@ -312,13 +312,17 @@ func TestLogin_already(t *testing.T) {
 	if m.times("POST user/logout") != 1 || m.times("POST user/challenge_login") != 2 {
 		t.Errorf("requests %q", m.asked())
 	}
-	m = newModem(t, sim.Options{Password: password}, hilink.Options{Password: password})
-	m.Refuse(sim.Refusal{Method: "POST", Path: "user/challenge_login", Code: 108003})
-	if _, err := m.client.Signal(m.ctx); err == nil {
-		t.Fatal("a login that was refused twice worked")
-	}
-	if n := m.times("POST user/challenge_login"); n != 2 {
-		t.Errorf("%d logins", n)
+	for logout, logins := range map[int]int{0: 2, 100003: 1} {
+		m = newModem(t, sim.Options{Password: password}, hilink.Options{Password: password})
+		m.Refuse(sim.Refusal{Method: "POST", Path: "user/challenge_login", Code: 108003})
+		m.Refuse(sim.Refusal{Method: "POST", Path: "user/logout", Code: logout})
+		_, err := m.client.Signal(m.ctx)
+		if refusal, ok := errors.AsType[*hilink.Error](err); !ok || refusal.Code != 108003 {
+			t.Errorf("logout %d: %v", logout, err)
+		}
+		if n := m.times("POST user/challenge_login"); n != logins {
+			t.Errorf("logout %d: %d logins, want %d", logout, n, logins)
+		}
 	}
 }
 

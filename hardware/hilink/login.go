@@ -58,8 +58,13 @@ func (c *Client) login(ctx context.Context) error {
 	}
 	err := c.logIn(ctx)
 	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Code == codeLoggedIn {
-		// Perhaps this very session, before we lost its thread.
-		if err = c.logOut(ctx); err == nil {
+		// Perhaps this very session, before we lost its thread. A logout that is
+		// refused says that it is somebody else's.
+		out := c.logOut(ctx)
+		if _, refused := errors.AsType[*Error](out); !refused {
+			err = out
+		}
+		if out == nil {
 			err = c.logIn(ctx)
 		}
 	}
@@ -209,7 +214,7 @@ func (c *Client) Logout(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	defer c.leave()
-	if !c.session.loggedIn || len(c.session.tokens) == 0 {
+	if !c.session.loggedIn {
 		return nil
 	}
 	err := c.logOut(ctx)

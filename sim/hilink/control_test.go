@@ -126,6 +126,7 @@ func TestReboot(t *testing.T) {
 	}
 	wait(t, m, "attached", 2)
 	before := m.Address()
+	v := visit(t, m).enter()
 	if err := c.Reboot(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +139,9 @@ func TestReboot(t *testing.T) {
 	wait(t, m, "attached", 3)
 	if m.Address() == before || m.Mode().Mode != "03" {
 		t.Errorf("back with %v (before %v), mode %+v", m.Address(), before, m.Mode())
+	}
+	if got, _ := v.do("GET", "/api/monitoring/status", ""); code(t, got) != 125002 {
+		t.Errorf("a session outlived the reboot: %s", got)
 	}
 	if st, err := c.Status(ctx); err != nil || !st.Connected() {
 		t.Errorf("%v, %v", st, err)
