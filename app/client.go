@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -17,12 +16,8 @@ import (
 	"switchyard/configs"
 )
 
-const (
-	// readTimeout bounds one answer of Redis to a command.
-	readTimeout = 3 * time.Second
-	// clientName is how connections of ours stand in CLIENT LIST.
-	clientName = "switchyard"
-)
+// clientName is how connections of ours stand in CLIENT LIST.
+const clientName = "switchyard"
 
 // dialler makes every client of the configured Redis: by its address, or by its
 // Sentinels, which tell the master's; with TLS or without. Clients by Sentinel
@@ -111,13 +106,13 @@ func (d *dialler) client(pool int) *redis.Client {
 			MasterName: r.Sentinel.Master, SentinelAddrs: r.Sentinel.Addrs,
 			SentinelUsername: r.Sentinel.Username, SentinelPassword: r.Sentinel.Password.Reveal(),
 			DB: r.DB, Username: r.Username, Password: r.Password.Reveal(), TLSConfig: d.tls,
-			PoolSize: pool, DialTimeout: r.DialTimeout.Std(), ReadTimeout: readTimeout, WriteTimeout: readTimeout,
+			PoolSize: pool, DialTimeout: r.DialTimeout.Std(), ReadTimeout: r.ReadTimeout.Std(), WriteTimeout: r.ReadTimeout.Std(),
 			ContextTimeoutEnabled: true, ClientName: clientName, DisableIdentity: true,
 		})
 	}
 	return redis.NewClient(&redis.Options{
 		Addr: r.Addr, DB: r.DB, Username: r.Username, Password: r.Password.Reveal(), TLSConfig: d.tls,
-		PoolSize: pool, DialTimeout: r.DialTimeout.Std(), ReadTimeout: readTimeout, WriteTimeout: readTimeout,
+		PoolSize: pool, DialTimeout: r.DialTimeout.Std(), ReadTimeout: r.ReadTimeout.Std(), WriteTimeout: r.ReadTimeout.Std(),
 		ContextTimeoutEnabled: true, ClientName: clientName, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
@@ -128,7 +123,7 @@ func (d *dialler) sentinelClient(addr string) *redis.SentinelClient {
 	s := d.cfg.Sentinel
 	return redis.NewSentinelClient(&redis.Options{
 		Addr: addr, Username: s.Username, Password: s.Password.Reveal(), TLSConfig: d.tls, MaxRetries: -1,
-		DialTimeout: d.cfg.DialTimeout.Std(), ReadTimeout: readTimeout, WriteTimeout: readTimeout,
+		DialTimeout: d.cfg.DialTimeout.Std(), ReadTimeout: d.cfg.ReadTimeout.Std(), WriteTimeout: d.cfg.ReadTimeout.Std(),
 		ContextTimeoutEnabled: true, ClientName: clientName, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})

@@ -15,6 +15,7 @@ func Default() *Config {
 		Redis: Redis{
 			Addr:           "127.0.0.1:6379",
 			DialTimeout:    Duration(500 * time.Millisecond),
+			ReadTimeout:    Duration(3 * time.Second),
 			CommandTimeout: Duration(800 * time.Millisecond),
 			RequireDurable: true,
 		},
@@ -54,6 +55,7 @@ func Default() *Config {
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
+			ModemUser:       "admin",
 			StateDir:        "/var/lib/switchyard",
 		},
 		Toggle: Toggle{

@@ -35,6 +35,7 @@ func (k *checker) host() {
 	k.atLeast("host.probe_timeout", h.ProbeTimeout, shortest)
 	k.atLeast("host.collect_interval", h.CollectInterval, shortest)
 	k.atLeast("host.modem_timeout", h.ModemTimeout, shortest)
+	k.modemUser("host.modem_user", h.ModemUser)
 	if !filepath.IsAbs(h.StateDir) {
 		k.fault("host.state_dir", "must be a path from the root, such as /var/lib/switchyard")
 	}
@@ -63,6 +64,18 @@ func (k *checker) dongles() {
 		if d.Gateway != "" {
 			k.noted(path+".gateway", dialAddress(d.Gateway))
 		}
+		if d.User != "" {
+			k.modemUser(path+".user", d.User)
+		}
+	}
+}
+
+// maxModemUser is the longest user name that modems have.
+const maxModemUser = 32
+
+func (k *checker) modemUser(key, name string) {
+	if name == "" || len(name) > maxModemUser || strings.ContainsAny(name, " \t\r\n") {
+		k.fault(key, "must be a user of the modem, such as admin: at most %d characters, no spaces", maxModemUser)
 	}
 }
 

@@ -28,6 +28,7 @@ func (k *checker) redis() {
 	k.number("redis.db", int64(r.DB), 0, 15)
 	k.number("redis.pool_size", int64(r.PoolSize), 0, 10_000)
 	k.atLeast("redis.dial_timeout", r.DialTimeout, shortest)
+	k.atLeast("redis.read_timeout", r.ReadTimeout, shortest)
 	k.atLeast("redis.command_timeout", r.CommandTimeout, shortest)
 	if r.Username != "" && r.Password.IsZero() && k.sound("redis.password") {
 		k.fault("redis.username", "needs redis.password too: Redis logs in with both or with none")

@@ -1,6 +1,7 @@
 package hardware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,14 @@ func (h *Host) add(d configs.Dongle) error {
 	if modem == "" {
 		modem = fmt.Sprintf("http://192.168.%d.1", d.Subnet)
 	}
-	opt := hilink.Options{Timeout: h.config.ModemTimeout.Std()}
+	password := d.Password
+	if password.IsZero() {
+		password = h.config.ModemPassword
+	}
+	opt := hilink.Options{
+		Timeout: h.config.ModemTimeout.Std(),
+		User:    cmp.Or(d.User, h.config.ModemUser), Password: password.Reveal(),
+	}
 	if d.Gateway != "" {
 		// Simulated: its web API is where it is said to be.
 		n = GatewayNetwork{Subnet: d.Subnet, Addr: d.Gateway}

@@ -199,6 +199,37 @@ func TestHost_Collect(t *testing.T) {
 	}
 }
 
+// Ensure a dongle's own login is used where it has one, and the host's where it
+// hasn't.
+func TestHost_login(t *testing.T) {
+	t.Parallel()
+	start := func(user, password string) *sim.Modem {
+		m := sim.New(sim.Options{User: user, Password: password})
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		return m
+	}
+	shared, own, none := start("admin", "sesame-1"), start("root", "sesame-2"), start("admin", "sesame-3")
+	c := hostConfig(t,
+		configs.Dongle{Subnet: 11, Modem: shared.URL(), Gateway: shared.Gateway()},
+		configs.Dongle{Subnet: 12, Modem: own.URL(), Gateway: own.Gateway(), User: "root", Password: configs.NewSecret("sesame-2")},
+		configs.Dongle{Subnet: 13, Modem: none.URL(), Gateway: none.Gateway()},
+	)
+	c.Host.ModemUser, c.Host.ModemPassword = "admin", configs.NewSecret("sesame-1")
+	h := newHost(t, c)
+	for subnet, want := range map[int]error{11: nil, 12: nil, 13: hilink.ErrWrongPassword} {
+		d, err := h.Dongle(subnet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Modem.Signal(t.Context()); !errors.Is(err, want) {
+			t.Errorf("dongle %d: %v, want %v", subnet, err, want)
+		}
+	}
+}
+
 // Ensure results are handed over one at a time, however many dongles are ready
 // at once.
 func TestHost_Collect_oneAtATime(t *testing.T) {

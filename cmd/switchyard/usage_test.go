@@ -25,7 +25,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help"}} {
 		p := run(t, options{}, args...)
 		p.exits(t, 0)
-		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "key", "config", "doctor", "redis-acl", "version")
+		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "key", "config", "doctor", "modem", "redis-acl", "version")
 		silent(t, p.stderr)
 	}
 	p := run(t, options{}, "serve", "--help")
@@ -86,6 +86,16 @@ func TestUsage(t *testing.T) {
 		{"toggle 11 --server 127.0.0.1:8080", "is not a base URL such as http://127.0.0.1:8080"},
 		{"toggle 11 --server ftp://127.0.0.1", "is not a base URL"},
 		{"status --server http://", "is not a base URL"},
+		{"modem", "choose what to do: 'switchyard modem --help' lists it"},
+		{"modem reboot", `there is no command "reboot"`},
+		{"modem signal", "give the modem's address with --url, such as http://192.168.16.1"},
+		{"modem signal --url 192.168.16.1", "give the modem's address with --url"},
+		{"modem signal --url http://192.168.16.1/html", "want http://host or http://host:port"},
+		{"modem signal now --url http://192.168.16.1", `'switchyard modem signal' takes no argument, not "now"`},
+		{"modem signal --url http://192.168.16.1 --password-env MODEM", "the environment variable MODEM, which --password-env names, is empty"},
+		{"modem signal --url http://192.168.16.1 --timeout 0s", "--timeout 0s is no time"},
+		{"modem mode 04 --url http://192.168.16.1", `"04" is not a net mode: choose from 00, 01, 02, 03`},
+		{"modem switch up --url http://192.168.16.1", `"up" is not a switch's position: choose from on, off`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			t.Parallel()

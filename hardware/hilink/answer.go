@@ -60,7 +60,7 @@ func decode(body []byte) (answer, error) {
 	if root == "response" {
 		return a, nil
 	}
-	return answer{}, &Error{Code: max(0, a.number("code")), Message: a.field("message")}
+	return answer{}, &Error{Code: max(0, a.number("code")), Message: a.field("message"), Tries: max(0, a.number("count"))}
 }
 
 // rootElement reads up to the root and returns its name, response or error.

@@ -1,11 +1,9 @@
 package hilink
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,8 +11,14 @@ import (
 	"time"
 )
 
-// DefaultTimeout is the limit of one request where Options doesn't set one.
-const DefaultTimeout = 4 * time.Second
+const (
+	// DefaultTimeout is the limit of one request where Options doesn't set one.
+	DefaultTimeout = 4 * time.Second
+	// DefaultUser is the only account that these modems have.
+	DefaultUser = "admin"
+	// DefaultRetryDelay is how long a busy modem is left alone.
+	DefaultRetryDelay = 500 * time.Millisecond
+)
 
 const (
 	// maxAnswer bounds an answer's body. The longest that is known, a list of
@@ -37,14 +41,26 @@ type Options struct {
 	// Timeout bounds one HTTP request, from dialling to the end of the answer.
 	// Defaults to DefaultTimeout.
 	Timeout time.Duration
+	// User is who logs in at a modem that wants a login. Defaults to
+	// DefaultUser.
+	User string
+	// Password is the login's. Empty: there is none, and what wants a login
+	// fails with ErrLoginRequired.
+	Password string
+	// RetryDelay is how long a call waits before it is made again that the
+	// modem was too busy for. Defaults to DefaultRetryDelay.
+	RetryDelay time.Duration
 }
 
 // Client is one modem's web API. Its methods may be called from any goroutine
 // and are carried out one at a time.
 type Client struct {
-	base      string
-	timeout   time.Duration
-	transport *http.Transport
+	base       string
+	timeout    time.Duration
+	retryDelay time.Duration
+	account    account
+	transport  *http.Transport
+	now        func() time.Time
 
 	// life ends with Close, and with it whatever is under way.
 	life context.Context
@@ -53,8 +69,13 @@ type Client struct {
 	gate    chan struct{}
 	closing sync.Once
 
-	// session is guarded by gate.
+	// What follows is guarded by gate.
+
 	session session
+	// guarded are the calls that this modem wanted a login for, and absent the
+	// addresses that it doesn't have. Both are forgotten with the device.
+	guarded map[string]bool
+	absent  map[string]bool
 }
 
 // New prepares a client for the modem at baseURL, which is scheme, host and
@@ -69,16 +90,22 @@ func New(baseURL string, opt Options) (*Client, error) {
 	if u.Scheme != "http" || u.Hostname() == "" || !plain {
 		return nil, fmt.Errorf("modem address %q: want http://host or http://host:port", u.Redacted())
 	}
-	if opt.Timeout < 0 {
-		return nil, fmt.Errorf("modem timeout %v is negative", opt.Timeout)
+	if opt.Timeout < 0 || opt.RetryDelay < 0 {
+		return nil, fmt.Errorf("modem timeout %v or retry delay %v is negative", opt.Timeout, opt.RetryDelay)
 	}
-	if opt.Timeout == 0 {
-		opt.Timeout = DefaultTimeout
-	}
+	opt.Timeout = cmp.Or(opt.Timeout, DefaultTimeout)
+	opt.RetryDelay = cmp.Or(opt.RetryDelay, DefaultRetryDelay)
+	opt.User = cmp.Or(opt.User, DefaultUser)
 	if opt.Dial == nil {
 		opt.Dial = new(net.Dialer).DialContext
 	}
-	c := &Client{base: "http://" + u.Host, timeout: opt.Timeout, gate: make(chan struct{}, 1)}
+	c := &Client{
+		base: "http://" + u.Host, timeout: opt.Timeout, retryDelay: opt.RetryDelay,
+		account: account{user: opt.User, password: opt.Password},
+		now:     time.Now,
+		gate:    make(chan struct{}, 1),
+		guarded: make(map[string]bool), absent: make(map[string]bool),
+	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.transport = &http.Transport{
 		Proxy:                  nil,
@@ -146,126 +173,3 @@ func (c *Client) enter(ctx context.Context) error {
 }
 
 func (c *Client) leave() { <-c.gate }
-
-// request is one call of the API: a GET, or with a body a POST.
-type request struct {
-	op   string // what it does, for errors: "read signal"
-	path string // "/api/device/signal"
-	body []byte
-}
-
-// call carries out one request, opening a session where there is none and
-// once more where the modem has dropped it.
-func (c *Client) call(ctx context.Context, r request) (answer, error) {
-	if err := c.enter(ctx); err != nil {
-		return answer{}, fmt.Errorf("%s: %w", r.op, err)
-	}
-	defer c.leave()
-	a, err := c.try(ctx, r)
-	if c.session.forget(err) {
-		a, err = c.try(ctx, r)
-		c.session.forget(err)
-	}
-	if err == nil {
-		return a, nil
-	}
-	if refusal, ok := errors.AsType[*Error](err); ok {
-		refusal.Op = r.op
-		return answer{}, refusal
-	}
-	return answer{}, fmt.Errorf("%s: %w", r.op, err)
-}
-
-// try makes the request with a session and, for a POST, a token.
-func (c *Client) try(ctx context.Context, r request) (answer, error) {
-	if c.session.cookie == "" || r.body != nil && len(c.session.tokens) == 0 {
-		if err := c.open(ctx); err != nil {
-			return answer{}, err
-		}
-	}
-	if r.body == nil {
-		return c.exchange(ctx, r, "")
-	}
-	token, ok := c.session.pop()
-	if !ok {
-		return answer{}, errors.New("the modem gives out no tokens")
-	}
-	return c.exchange(ctx, r, token)
-}
-
-// open asks for a session and a token. A session that the modem still knows is
-// kept; then only the token is new.
-func (c *Client) open(ctx context.Context) error {
-	a, err := c.exchange(ctx, request{path: "/api/webserver/SesTokInfo"}, "")
-	if err != nil {
-		return err
-	}
-	c.session.adopt(a.field("SesInfo"), a.field("TokInfo"))
-	return nil
-}
-
-// exchange sends one HTTP request and reads its answer. What the answer says
-// of session and tokens is kept.
-func (c *Client) exchange(parent context.Context, r request, token string) (answer, error) {
-	ctx, cancel := context.WithTimeoutCause(parent, c.timeout, ErrTimeout)
-	defer cancel()
-	stop := context.AfterFunc(c.life, cancel)
-	defer stop()
-
-	method, body := http.MethodGet, io.Reader(http.NoBody)
-	if r.body != nil {
-		method, body = http.MethodPost, bytes.NewReader(r.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+r.path, body)
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header.Set("Accept", "*/*")
-	if c.session.cookie != "" {
-		req.Header.Set("Cookie", sessionCookie+"="+c.session.cookie)
-	}
-	if r.body != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
-		// Not through Set, so that it is spelt as the modem's own pages do.
-		req.Header[tokenHeader] = []string{token}
-	}
-
-	// The transport itself, not an http.Client: no redirects, no cookie jar.
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return answer{}, c.lost(ctx, parent, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		// A modem answers everything with 200, errors too.
-		return answer{}, fmt.Errorf("%w: HTTP status %d", ErrNotHiLink, resp.StatusCode)
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return answer{}, c.lost(ctx, parent, err)
-	}
-	if len(text) > maxAnswer {
-		return answer{}, fmt.Errorf("%w: more than %d bytes", ErrNotHiLink, maxAnswer)
-	}
-	a, err := decode(text)
-	if !errors.Is(err, ErrNotHiLink) {
-		c.session.absorb(resp, r.body != nil)
-	}
-	return a, err
-}
-
-// lost says why there is no answer: the client was closed, the caller gave
-// up, the modem was too slow, or whatever the network says.
-func (c *Client) lost(ctx, parent context.Context, err error) error {
-	switch {
-	case c.life.Err() != nil:
-		return ErrClosed
-	case parent.Err() != nil:
-		return parent.Err()
-	case errors.Is(context.Cause(ctx), ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		// The second is the dialer's own clock, a moment ahead of ours.
-		return fmt.Errorf("%w (%v)", ErrTimeout, c.timeout)
-	default:
-		return err
-	}
-}

@@ -51,13 +51,23 @@ func FuzzDecode(f *testing.F) {
 		if _, err := json.Marshal(s); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
-		for _, v := range []*string{s.Band, s.CellID, s.PCI, s.PLMN} {
+		info, n := infoOf(a), networkOf(a)
+		for _, v := range []*string{
+			s.Band, s.CellID, s.PCI, s.PLMN, n.PLMN, n.Name, n.Short,
+			info.Device, info.Class, info.Software, info.Hardware, info.WebUI, info.IMEI, info.IMSI, info.ICCID, info.MSISDN, info.WorkMode,
+		} {
 			if v != nil && (*v == "" || *v != strings.TrimSpace(*v)) {
 				t.Errorf("%q instead of none", *v)
 			}
 		}
 		if st := statusOf(a); st.Connection < -1 || st.String() == "" {
 			t.Errorf("%+v", st)
+		}
+		if info.Uptime != nil && *info.Uptime < 0 || n.RAT != nil && *n.RAT < 0 {
+			t.Errorf("uptime %v, network type %v", info.Uptime, n.RAT)
+		}
+		if wait, locked := lockOf(a); locked && wait <= 0 {
+			t.Errorf("locked for %v", wait)
 		}
 		var ses session
 		ses.adopt(a.field("SesInfo"), a.field("TokInfo"))

@@ -13,14 +13,17 @@ const (
 	sessionCookie = "SessionID"
 	// maxTokens bounds the queue. A login brings 32.
 	maxTokens = 64
+	// tokenLength is a token's usual length.
+	tokenLength = 32
 	// maxSecret bounds a token (32 bytes) and a session id (128 bytes).
 	maxSecret = 512
 )
 
 // session is what a modem knows us by. It is guarded by the client's gate.
 type session struct {
-	cookie string   // empty: none yet
-	tokens []string // each good for one POST, oldest first
+	cookie   string   // empty: none yet
+	tokens   []string // each good for one POST, oldest first
+	loggedIn bool
 }
 
 // pop takes the next token.
@@ -44,58 +47,69 @@ func (s *session) adopt(sesInfo, tokInfo string) {
 }
 
 // absorb takes what an answer's header says.
-func (s *session) absorb(resp *http.Response, post bool) {
-	for _, c := range resp.Cookies() {
+func (s *session) absorb(h http.Header, post bool) {
+	for _, c := range (&http.Response{Header: h}).Cookies() {
 		if c.Name == sessionCookie {
 			s.turn(c.Value)
 		}
 	}
 	if post {
-		s.tokens = append(s.tokens, parseTokens(resp.Header)...)
-		s.tokens = s.tokens[max(0, len(s.tokens)-maxTokens):]
+		s.add(parseTokens(h))
 	}
 }
 
-// turn changes to another session id. Tokens belong to the session that they
-// were given in.
+// add appends tokens to the queue, but for what can't be one.
+func (s *session) add(tokens []string) {
+	for _, token := range tokens {
+		if usable(token) {
+			s.tokens = append(s.tokens, token)
+		}
+	}
+	s.tokens = s.tokens[max(0, len(s.tokens)-maxTokens):]
+}
+
+// turn changes to another session id. Tokens and a login belong to the session
+// that they were given to.
 func (s *session) turn(id string) {
 	if usable(id) && id != s.cookie {
-		s.cookie, s.tokens = id, nil
+		*s = session{cookie: id}
 	}
 }
 
-// forget drops what err says is worthless, and reports whether the call may be
-// made again with a new one.
-func (s *session) forget(err error) bool {
-	if err == nil {
-		return false
-	}
+// forget drops what err says is worthless.
+func (s *session) forget(err error) {
 	if errors.Is(err, ErrNotHiLink) {
 		// Perhaps another device sits there now.
 		*s = session{}
-		return false
+		return
 	}
 	refusal, ok := errors.AsType[*Error](err)
 	if !ok {
-		return false
+		return
 	}
 	switch refusal.Code {
 	case codeWrongToken:
 		s.tokens = nil
-		return true
 	case codeWrongSession, codeWrongSessionToken:
 		*s = session{}
-		return true
 	}
-	return false
 }
 
 // parseTokens reads the tokens of an answer's header: one, or several with "#"
 // between them and perhaps behind them. The header's name comes in any case.
+// Where it is missing the first two tokens of a login stand in headers of their
+// own.
 func parseTokens(h http.Header) []string {
+	if tokens := tokensIn(h, tokenHeader); len(tokens) > 0 {
+		return tokens
+	}
+	return append(tokensIn(h, tokenHeader+"one"), tokensIn(h, tokenHeader+"two")...)
+}
+
+func tokensIn(h http.Header, header string) []string {
 	var tokens []string
 	for name, lines := range h {
-		if !strings.EqualFold(name, tokenHeader) {
+		if !strings.EqualFold(name, header) {
 			continue
 		}
 		for _, line := range lines {

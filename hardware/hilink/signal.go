@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// currentPLMN is where the network is named.
+const currentPLMN = "/api/net/current-plmn"
+
 // Signal is what a modem says of its radio. Each member is nil where the modem
 // says nothing, or nothing that can be read.
 type Signal struct {
@@ -40,8 +43,8 @@ func (c *Client) Signal(ctx context.Context) (Signal, error) {
 	}
 	s := signalOf(a)
 	if s.PLMN == nil && s.CellID != nil {
-		if a, err := c.call(ctx, request{op: "read network", path: "/api/net/current-plmn"}); err == nil {
-			s.PLMN = word(a.field("Numeric"))
+		if n, err := c.Network(ctx); err == nil {
+			s.PLMN = n.PLMN
 		}
 	}
 	return s, nil

@@ -50,7 +50,7 @@ type Status struct {
 	SIM int
 	// WANAddress is the modem's address in the operator's network, often not
 	// the public one. The zero Addr where the modem doesn't say: firmware
-	// from 10.x on leaves it out.
+	// from 10.x on leaves it out; see Client.WANAddress.
 	WANAddress netip.Addr
 }
 
@@ -64,17 +64,14 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 func statusOf(a answer) Status {
-	s := Status{
+	return Status{
 		Connection:    a.number("ConnectionStatus"),
 		NetworkType:   a.number("CurrentNetworkType"),
 		NetworkTypeEx: a.number("CurrentNetworkTypeEx"),
 		Service:       a.number("ServiceStatus"),
 		SIM:           a.number("SimStatus"),
+		WANAddress:    a.address("WanIPAddress"),
 	}
-	if ip, err := netip.ParseAddr(a.field("WanIPAddress")); err == nil && !ip.IsUnspecified() {
-		s.WANAddress = ip
-	}
-	return s
 }
 
 // Connected reports whether data flows.

@@ -54,6 +54,9 @@ func newStub(t *testing.T, opt Options) *stub {
 	}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
+	if opt.RetryDelay == 0 {
+		opt.RetryDelay = time.Millisecond
+	}
 	c, err := New(s.URL, opt)
 	if err != nil {
 		t.Fatal(err)

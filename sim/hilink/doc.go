@@ -4,12 +4,14 @@
 //
 // # What it is
 //
-// A Modem is one stick of the E8372h-320 kind. Its web API (URL) answers with
-// what such a stick was recorded to answer, at the same places, in the same
-// form, and is as strict: it wants the session's cookie and for a POST a token
-// that it gave out in that session and that wasn't used, the elements of a net
-// mode in their order, and it says no with the recorded error documents under
-// HTTP status 200. Its gateway (Gateway) is what lies behind the modem: whatever
+// A Modem is one stick, of the E8372h-320 kind or of that of E8372h-153 and
+// E3372h (Family). Its web API (URL) answers with what such a stick was recorded
+// to answer, at the same places, in the same form, and is as strict: it wants
+// the session's cookie and for a POST a token that it gave out in that session
+// and that wasn't used, a login for what the family wants one for if it has a
+// password, the elements of a net mode in their order, and it says no with the
+// recorded error documents under HTTP status 200. It counts wrong passwords and
+// locks after five; a login ends every other session. Its gateway (Gateway) is what lies behind the modem: whatever
 // connects to it while the modem is attached finds a web server that answers
 // each GET with the modem's address as the internet sees it. While the modem is
 // detached a connection is held, and closed without a word once the modem
@@ -24,7 +26,10 @@
 // # Faults
 //
 // SetFaults makes it misbehave, at any time, in the ways that sticks were seen
-// or reported to. Ledger says afterwards what really happened: each write that
+// or reported to; Refuse, TakeOver, ExpireSessions, Lock, Reboot and SetFamily do
+// the rest. What is outside this process says the same to ControlURL, a port of
+// the simulator's own (Options.ControlAddr). Requests is what the web server was
+// asked. Ledger says afterwards what really happened: each write that
 // was accepted, each time the modem detached and attached. It is the other side
 // of every test: a toggle that claims a new address has to stand there.
 //
@@ -45,15 +50,16 @@
 //
 // # To grow
 //
-// A firmware family is a table of endpoints (family10); an endpoint is a row,
-// with a handler that runs under the lock and answers with a document. What a
-// session may do is checked in one place, Modem.answer.
+// A firmware family is a row of families and a table of endpoints; an endpoint
+// has a handler that runs under the lock and answers with a document. What a
+// session may do is checked in one place, Modem.look.
 //
 // # Where the facts come from
 //
 // captured/README.md names the recordings. What no recording shows was taken
 // from public client libraries (which code answers what, that elements out of
-// order are 100005, that an idle session ends after five minutes), or is a
+// order are 100005, that an idle session ends after five minutes, how a login is
+// computed), or is a
 // choice on the strict side: a body that isn't a form's or XML's media type is
 // malformed, and no request is taken on an unknown session.
 package hilink

@@ -76,6 +76,14 @@ func (d document) value(name string) string {
 	return ""
 }
 
+// or returns what an element says, or if it isn't there something else.
+func (d document) or(name, otherwise string) string {
+	if v := d.value(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
 // number returns an element that is a whole number.
 func (d document) number(name string) int {
 	n, err := strconv.Atoi(d.value(name))
@@ -109,6 +117,11 @@ var okAnswer = []byte(header + "<response>OK</response>")
 // refusal is an error's document.
 func refusal(code int) []byte {
 	return fmt.Appendf(nil, "%s\n<error>\n<code>%d</code>\n<message></message>\n</error>\n", header, code)
+}
+
+// countedRefusal is the document of a refused password: it counts.
+func countedRefusal(code, count int) []byte {
+	return fmt.Appendf(nil, "%s\n<error>\n<message></message>\n<count>%d</count>\n<code>%d</code>\n</error>\n", header, count, code)
 }
 
 var errNotFlat = errors.New("not a flat document")

@@ -61,7 +61,7 @@ func TestDocument_bytes(t *testing.T) {
 func TestRecorded(t *testing.T) {
 	t.Parallel()
 	names, err := fs.Glob(captured, "captured/*.xml")
-	if err != nil || len(names) != 7 {
+	if err != nil || len(names) != 8 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	for _, name := range names {
@@ -83,7 +83,7 @@ func TestRecorded(t *testing.T) {
 	} {
 		for _, attached := range []bool{true, false} {
 			m.radio.attached, m.radio.search, m.radio.began = attached, true, now
-			if diff := cmp.Diff(elementNames(recording), elementNames(family10[path].get(m, now))); diff != "" {
+			if diff := cmp.Diff(elementNames(recording), elementNames(families[E8372h320].endpoints[path].get(m, now))); diff != "" {
 				t.Errorf("%s, attached = %v: elements (-recorded +served):\n%s", path, attached, diff)
 			}
 		}
@@ -108,8 +108,8 @@ func TestReadings(t *testing.T) {
 		twin := newReadings(rand.New(rand.NewPCG(seed, 11)), now)
 		levels := map[string]bool{}
 		for range 200 {
-			d := r.signal(true)
-			if other := twin.signal(true); !slices.Equal(d, other) {
+			d := r.signal(recordedSignal, true)
+			if other := twin.signal(recordedSignal, true); !slices.Equal(d, other) {
 				t.Fatalf("seed %d: %v and %v", seed, d, other)
 			}
 			levels[d.value("rsrp")] = true

@@ -38,6 +38,13 @@ func newDoor(l net.Listener, h http.Handler, admit func() bool) *door {
 	return d
 }
 
+// shut stops listening where nothing was served yet. nil is no door.
+func (d *door) shut() {
+	if d != nil {
+		_ = d.Close()
+	}
+}
+
 // open starts serving.
 func (d *door) open() {
 	d.running.Go(func() { _ = d.server.Serve(d) }) // ends with close alone

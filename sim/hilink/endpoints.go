@@ -2,6 +2,7 @@ package hilink
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -10,9 +11,14 @@ import (
 // The codes that this modem refuses with.
 const (
 	errNotSupported      = 100002
+	errNoRights          = 100003
 	errFormat            = 100005
 	errParameter         = 100006
+	errLoggedIn          = 108003
+	errWrongPair         = 108006
+	errLocked            = 108007
 	errDialling          = 112001
+	errNetMode           = 112003
 	errWrongToken        = 125001
 	errWrongSession      = 125002
 	errWrongSessionToken = 125003
@@ -33,22 +39,30 @@ var (
 // called with the modem's lock held.
 type endpoint struct {
 	get func(*Modem, time.Time) document
+	// ask is a get that depends on who asks. open: it needs no session.
+	ask  func(*Modem, time.Time, *visitor) document
+	open bool
 	// post is given the request's elements and returns 0 or the code that it
 	// refuses with.
 	post func(*Modem, time.Time, document) int
+	// visit is a post that is about the session itself.
+	visit func(*Modem, time.Time, *visitor, request, document) reply
+	// getLogin and postLogin: a modem that has a password wants a login for it.
+	getLogin, postLogin bool
 }
 
-// family10 are the endpoints of the E8372h-320 and its like, firmware 10.x,
-// without the two below webserver/, which hand out sessions and need none.
-var family10 = map[string]endpoint{
-	"device/basic_information":      {get: func(*Modem, time.Time) document { return recordedBasics }},
-	"device/information":            {get: (*Modem).information},
-	"device/signal":                 {get: func(m *Modem, now time.Time) document { return m.readings.signal(m.radio.onCell(now)) }},
-	"dialup/mobile-dataswitch":      {get: (*Modem).dataSwitch, post: (*Modem).setDataSwitch},
-	"monitoring/status":             {get: (*Modem).status},
-	"monitoring/traffic-statistics": {get: func(m *Modem, now time.Time) document { return m.readings.traffic(now) }},
-	"net/current-plmn":              {get: (*Modem).currentPLMN},
-	"net/net-mode":                  {get: (*Modem).netMode, post: (*Modem).setNetMode},
+func (e endpoint) takes(method string) bool {
+	switch method {
+	case http.MethodGet:
+		return e.get != nil || e.ask != nil
+	case http.MethodPost:
+		return e.post != nil || e.visit != nil
+	}
+	return false
+}
+
+func (m *Modem) basics(time.Time) document {
+	return recordedBasics.with(element{"devicename", m.firmware.device.or("DeviceName", recordedBasics.value("devicename"))})
 }
 
 func (m *Modem) information(now time.Time) document {
@@ -58,16 +72,24 @@ func (m *Modem) information(now time.Time) document {
 		element{"Imsi", fmt.Sprintf("4500500000000%02d", m.opt.Subnet%100)},
 		element{"Iccid", fmt.Sprintf("89820500000000000%02d", m.opt.Subnet%100)},
 		element{"uptime", seconds(now.Sub(m.readings.on))},
-	)
-	if !m.radio.attached {
+	).with(m.firmware.device...)
+	if !m.radio.attached || m.firmware.statusWAN {
 		return d.without("WanIPAddress", "wan_dns_address", "submask")
 	}
 	return d.with(element{"WanIPAddress", m.radio.addr.String()})
 }
 
+func (m *Modem) signal(now time.Time) document {
+	return m.readings.signal(m.firmware.signal, m.radio.onCell(now))
+}
+
 func (m *Modem) status(now time.Time) document {
+	state := m.radio.status(now)
+	if state == disconnected {
+		state = m.firmware.disconnected
+	}
 	d := recordedStatus.with(
-		element{"ConnectionStatus", strconv.Itoa(m.radio.status(now))},
+		element{"ConnectionStatus", strconv.Itoa(state)},
 		element{"SignalIcon", strconv.Itoa(m.readings.icon())},
 	)
 	if !m.radio.onCell(now) {
@@ -76,6 +98,13 @@ func (m *Modem) status(now time.Time) document {
 	}
 	if !m.radio.attached {
 		d = d.without("PrimaryDns", "SecondaryDns")
+	}
+	if m.firmware.statusWAN {
+		address := ""
+		if m.radio.attached {
+			address = m.radio.addr.String()
+		}
+		d = d.with(element{"WanIPAddress", address})
 	}
 	return d
 }
@@ -104,6 +133,12 @@ func capturedMode() NetMode {
 // bands is a mask as net-mode takes it: hex, up to 64 bits.
 var bands = regexp.MustCompile(`^[0-9A-Fa-f]{1,16}$`)
 
+// The masks of all bands.
+const (
+	allLTE    = "7FFFFFFFFFFFFFFF"
+	allOthers = "3FFFFFFF"
+)
+
 // setNetMode demands its three elements in their order, as firmware does: it
 // reads them by position.
 func (m *Modem) setNetMode(now time.Time, d document) int {
@@ -115,6 +150,8 @@ func (m *Modem) setNetMode(now time.Time, d document) int {
 	case !modes[mode.Mode], !bands.MatchString(mode.NetworkBand), !bands.MatchString(mode.LTEBand),
 		mask(mode.NetworkBand) == "", mask(mode.LTEBand) == "":
 		return errParameter
+	case m.firmware.wholeBands && mask(mode.LTEBand) == allLTE && mask(mode.NetworkBand) != allOthers:
+		return errNetMode
 	case m.faults.RefuseNetMode != 0:
 		return m.faults.RefuseNetMode
 	case m.faults.RefuseWhileDialling && m.radio.dialling():

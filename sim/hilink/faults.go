@@ -8,29 +8,32 @@ import (
 // Faults are the ways a modem misbehaves. The zero value is a healthy one.
 type Faults struct {
 	// StickyAddress brings the modem back with the address it had.
-	StickyAddress bool
+	StickyAddress bool `json:"sticky_address"`
 	// NoAddress keeps it from attaching. One that is attached stays so until it
 	// detaches; when cleared it attaches after Options.Reattach.
-	NoAddress bool
+	NoAddress bool `json:"no_address"`
 	// Hang takes requests and doesn't answer. When cleared, those that wait are
 	// cut off.
-	Hang bool
+	Hang bool `json:"hang"`
 	// HTML answers everything with the web page of another device.
-	HTML bool
+	HTML bool `json:"html"`
 	// RefuseNetMode is the code that every net mode write is refused with
 	// (112003). 0: none is.
-	RefuseNetMode int
+	RefuseNetMode int `json:"refuse_net_mode"`
 	// RefuseWhileDialling refuses net mode writes with 112001 while the modem
 	// is on its way into the network.
-	RefuseWhileDialling bool
+	RefuseWhileDialling bool `json:"refuse_while_dialling"`
 	// LoseToken answers POSTs without the next token.
-	LoseToken bool
+	LoseToken bool `json:"lose_token"`
 	// ExpireSession makes the modem forget every session, once, when set. It
 	// isn't kept: Faults never shows it.
-	ExpireSession bool
+	ExpireSession bool `json:"expire_session"`
+	// DieMidSwitch makes each write of net mode or data switch that is accepted
+	// the modem's last before it reboots: it never answers it.
+	DieMidSwitch bool `json:"die_mid_switch"`
 	// Slow is how long each request waits before it takes effect and is
 	// answered.
-	Slow time.Duration
+	Slow time.Duration `json:"slow"`
 }
 
 // SetFaults replaces the modem's faults.
@@ -59,8 +62,11 @@ func (m *Modem) Faults() Faults {
 // It reports whether the request is to be answered at all.
 func (m *Modem) suffer(r *http.Request) bool {
 	m.mu.Lock()
-	faults := m.faults
+	faults, away := m.faults, m.rebooting()
 	m.mu.Unlock()
+	if away {
+		return false
+	}
 	if faults.Slow > 0 {
 		timer := time.NewTimer(faults.Slow)
 		defer timer.Stop()

@@ -21,6 +21,10 @@ type Entry struct {
 	//	dataswitch 0                       an accepted write
 	//	detached                           the modem left the network
 	//	attached 203.0.113.17              it came into it, with this address
+	//	login admin                        somebody logged in
+	//	reboot                             it went away
+	//	booted                             it came back
+	//	family e8372h-153                  it got other firmware
 	What string
 }
 

@@ -1,6 +1,7 @@
 package hilink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,19 @@ import (
 	"time"
 )
 
-// DefaultReattach is how long a modem needs back into the network where
-// Options doesn't say.
-const DefaultReattach = 2 * time.Second
+// What holds where Options doesn't say.
+const (
+	// DefaultReattach is how long a modem needs back into the network.
+	DefaultReattach = 2 * time.Second
+	// DefaultSessionIdle is how long a session lasts that nobody uses.
+	DefaultSessionIdle = 5 * time.Minute
+	// DefaultLockTime is how long five wrong passwords lock a modem.
+	DefaultLockTime = 5 * time.Minute
+	// DefaultBoot is how long a reboot takes. A real one is away for a minute.
+	DefaultBoot = 5 * time.Second
+	// DefaultUser is the account of all these modems.
+	DefaultUser = "admin"
+)
 
 // Options are what one modem is like.
 type Options struct {
@@ -36,6 +47,31 @@ type Options struct {
 	StickyBelow time.Duration
 	// NetMode is the one set at the start. Defaults to the recorded one.
 	NetMode NetMode
+	// Family is the firmware. Defaults to E8372h320.
+	Family Family
+	// Handout is where sessions and tokens come from. Defaults to
+	// HandoutSesTokInfo.
+	Handout Handout
+	// Password makes the modem want a login: for what depends on the family.
+	// Empty: none.
+	Password string
+	// User is the account's name. Defaults to DefaultUser.
+	User string
+	// Login is the way in which the password is wanted. Defaults to the
+	// family's.
+	Login Scheme
+	// LockTime is how long five wrong passwords lock logins. Defaults to
+	// DefaultLockTime.
+	LockTime time.Duration
+	// SessionIdle is how long a session lasts that nobody uses. Defaults to
+	// DefaultSessionIdle.
+	SessionIdle time.Duration
+	// Boot is how long the modem is away when it reboots. Defaults to
+	// DefaultBoot.
+	Boot time.Duration
+	// ControlAddr, host:port, is where to listen for POST /_sim/…, which sets
+	// faults while it runs. Empty: nowhere.
+	ControlAddr string
 	// Seed decides all that varies. Together with Subnet, so modems of one seed
 	// differ.
 	Seed uint64
@@ -60,13 +96,19 @@ type Modem struct {
 	phase   phase
 	web     *door
 	gateway *door
+	desk    *door // of ControlAddr; nil without one
 	running sync.WaitGroup
 
 	radio    *radio
 	visitors *visitors
 	readings *readings
+	firmware *firmware
+	account  account
 	faults   Faults
-	hanging  int // requests that Faults.Hang holds
+	refusals []Refusal
+	requests []Request
+	booted   time.Time // when the reboot under way ends; zero: there is none
+	hanging  int       // requests that Faults.Hang holds
 	ledger   []Entry
 	changed  chan struct{} // closed and replaced when ledger, faults or hanging change
 }
@@ -94,6 +136,15 @@ func New(opt Options) *Modem {
 	if opt.Reattach <= 0 {
 		opt.Reattach = DefaultReattach
 	}
+	opt.Family = cmp.Or(opt.Family, E8372h320)
+	opt.Handout = cmp.Or(opt.Handout, HandoutSesTokInfo)
+	opt.User = cmp.Or(opt.User, DefaultUser)
+	opt.LockTime = cmp.Or(opt.LockTime, DefaultLockTime)
+	opt.SessionIdle = cmp.Or(opt.SessionIdle, DefaultSessionIdle)
+	opt.Boot = cmp.Or(opt.Boot, DefaultBoot)
+	if families[opt.Family] == nil {
+		panic("simulated modem: no family " + string(opt.Family))
+	}
 	if opt.NetMode == (NetMode{}) {
 		opt.NetMode = capturedMode()
 	}
@@ -102,10 +153,12 @@ func New(opt Options) *Modem {
 		opt:      opt,
 		done:     make(chan struct{}),
 		kick:     make(chan struct{}, 1),
-		visitors: newVisitors(random),
+		firmware: families[opt.Family],
+		visitors: newVisitors(random, opt.SessionIdle),
 		readings: newReadings(random, time.Now()),
 		changed:  make(chan struct{}),
 	}
+	m.account = account{user: opt.User, password: opt.Password, lockTime: opt.LockTime, salt: salt(opt)}
 	m.radio = &radio{
 		reattach: opt.Reattach, stickyBelow: opt.StickyBelow,
 		next: opt.Addresses, mode: opt.NetMode, data: true, moved: m.moved,
@@ -125,13 +178,22 @@ func (m *Modem) Start(ctx context.Context) error {
 		return errors.New("simulated modem: closed")
 	}
 	var lc net.ListenConfig
+	if m.opt.ControlAddr != "" {
+		desk, err := lc.Listen(ctx, "tcp", m.opt.ControlAddr)
+		if err != nil {
+			return fmt.Errorf("simulated modem: control: %w", err)
+		}
+		m.desk = newDoor(desk, m.controlAPI(), nil)
+	}
 	web, err := lc.Listen(ctx, "tcp", m.opt.WebAddr)
 	if err != nil {
+		m.desk.shut()
 		return fmt.Errorf("simulated modem: web API: %w", err)
 	}
 	behind, err := lc.Listen(ctx, "tcp", m.opt.GatewayAddr)
 	if err != nil {
 		web.Close()
+		m.desk.shut()
 		return fmt.Errorf("simulated modem: gateway: %w", err)
 	}
 	m.web = newDoor(web, http.HandlerFunc(m.serveAPI), nil)
@@ -143,6 +205,9 @@ func (m *Modem) Start(ctx context.Context) error {
 	m.running.Go(m.dial)
 	m.web.open()
 	m.gateway.open()
+	if m.desk != nil {
+		m.desk.open()
+	}
 	return nil
 }
 
@@ -150,7 +215,7 @@ func (m *Modem) Start(ctx context.Context) error {
 // for its goroutines. State and ledger can still be read. It may be called more
 // than once, and before Start.
 //
-// In order: requests that wait are let go, the web API closes, so that nothing
+// In order: requests that wait are let go, control and the web API close, so that nothing
 // changes any more, then the gateway, and last the dialling ends.
 func (m *Modem) Close() {
 	m.mu.Lock()
@@ -159,8 +224,11 @@ func (m *Modem) Close() {
 	if was != closed {
 		close(m.done)
 	}
-	web, gateway := m.web, m.gateway
+	web, gateway, desk := m.web, m.gateway, m.desk
 	m.mu.Unlock()
+	if desk != nil {
+		desk.close()
+	}
 	if web != nil {
 		web.close()
 		gateway.close()
@@ -168,16 +236,16 @@ func (m *Modem) Close() {
 	m.running.Wait()
 }
 
-// dial attaches the modem when its time has come, until it is closed.
+// dial brings the modem back from a reboot and attaches it when its time has come, until it is closed.
 func (m *Modem) dial() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		m.mu.Lock()
-		due, dialling := m.radio.due()
+		due, some := m.due()
 		m.mu.Unlock()
 		var now <-chan time.Time
-		if dialling {
+		if some {
 			timer.Reset(time.Until(due))
 			now = timer.C
 		}
@@ -187,6 +255,7 @@ func (m *Modem) dial() {
 		case <-m.kick:
 		case <-now:
 			m.mu.Lock()
+			m.boot(time.Now())
 			m.radio.tick(time.Now())
 			m.mu.Unlock()
 		}
@@ -229,6 +298,17 @@ func (m *Modem) Gateway() string {
 	return m.gateway.Addr().String()
 }
 
+// ControlURL is the base of the simulator's own API; empty without ControlAddr
+// and before Start.
+func (m *Modem) ControlURL() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.desk == nil {
+		return ""
+	}
+	return "http://" + m.desk.Addr().String()
+}
+
 // Attached reports whether the modem is in the network.
 func (m *Modem) Attached() bool {
 	m.mu.Lock()
@@ -255,16 +335,4 @@ func (m *Modem) DataSwitch() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.radio.data
-}
-
-// addresses is the default sequence: each subnet goes round its own twelve of
-// 203.0.113.0/24, in steps that make neighbours in time no neighbours in number.
-func addresses(subnet int, seed uint64) func() netip.Addr {
-	const each, step = 12, 5
-	slot := ((subnet-11)%20 + 20) % 20
-	k := int(seed % each)
-	return func() netip.Addr {
-		k = (k + step) % each
-		return netip.AddrFrom4([4]byte{203, 0, 113, byte(1 + slot*each + k)})
-	}
 }

@@ -12,6 +12,7 @@ const (
 	connected     = 901
 	disconnected  = 902
 	disconnecting = 903
+	autoDialOff   = 113 // how the E8372h-153 says that it is disconnected
 )
 
 // radio is a modem's way in and out of the network. It has no clock and no
@@ -39,6 +40,7 @@ type radio struct {
 
 	sticky bool // fault: no attachment brings another address
 	barred bool // fault: it never attaches
+	unlit  bool // the modem reboots
 }
 
 // Ways through reattach at which the state changes, in tenths.
@@ -60,7 +62,7 @@ func (r *radio) dialling() bool { return r.data && !r.attached }
 
 // due is when it attaches, unless something happens before.
 func (r *radio) due() (time.Time, bool) {
-	if !r.dialling() || r.barred {
+	if !r.dialling() || r.barred || r.unlit {
 		return time.Time{}, false
 	}
 	return r.began.Add(r.reattach), true
@@ -115,6 +117,17 @@ func (r *radio) setData(now time.Time, on bool) {
 		r.data, r.off, r.search = false, now, false
 		r.detach(now)
 	}
+}
+
+// dark takes the radio's power, light gives it back: the way into the network
+// begins anew then, and brings another address.
+func (r *radio) dark(now time.Time) {
+	r.detach(now)
+	r.unlit = true
+}
+
+func (r *radio) light(now time.Time) {
+	r.unlit, r.fresh, r.search, r.began = false, true, true, now
 }
 
 // bar makes it unable to attach, or able again, which begins the way anew.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -47,18 +48,31 @@ func (r *readings) wander(level, home, step float64) float64 {
 	return math.Max(home-3*step, math.Min(home+3*step, level))
 }
 
-// signal is device/signal with levels of this moment. A modem without a cell
-// says nothing.
-func (r *readings) signal(cell bool) document {
+// unheard are the elements of device/signal that say nothing without a cell.
+var unheard = []string{
+	"pci", "cell_id", "rsrq", "rsrp", "rssi", "sinr", "ulbandwidth", "dlbandwidth",
+	"txpower", "ul_mcs", "dl_mcs", "earfcn", "tac", "band", "nei_cellid", "plmn",
+	"lteulfreq", "ltedlfreq", "transmode", "enodeb_id", "cqi0", "cqi1", "ulfrequency", "dlfrequency",
+	"lte_bandinfo", "lte_bandwidth",
+}
+
+// signal is device/signal, as recorded from some firmware, with levels of this
+// moment. A modem without a cell says nothing.
+func (r *readings) signal(recorded document, cell bool) document {
 	if !cell {
-		return recordedSignal.without("pci", "cell_id", "rsrq", "rsrp", "rssi", "sinr", "ulbandwidth", "dlbandwidth",
-			"txpower", "ul_mcs", "dl_mcs", "earfcn", "tac", "band", "nei_cellid", "plmn", "lteulfreq", "ltedlfreq",
-			"transmode", "enodeb_id", "cqi0", "cqi1", "ulfrequency", "dlfrequency")
+		var nothing document
+		for _, e := range recorded {
+			if slices.Contains(unheard, e.name) {
+				e.value = ""
+			}
+			nothing = append(nothing, e)
+		}
+		return nothing
 	}
 	r.rsrp = r.wander(r.rsrp, r.homeRSRP, 1.5)
 	r.rsrq = r.wander(r.rsrq, -8.5, 0.8)
 	r.sinr = r.wander(r.sinr, r.homeSINR, 1.5)
-	return recordedSignal.with(
+	return recorded.with(
 		element{"rsrp", fmt.Sprintf("%.0fdBm", r.rsrp)},
 		element{"rsrq", fmt.Sprintf("%.1fdB", math.Round(r.rsrq*2)/2)},
 		// Over the 50 blocks of a 10 MHz carrier RSSI follows from both, but for

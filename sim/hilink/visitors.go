@@ -7,12 +7,10 @@ import (
 )
 
 const (
-	// sessionIdle is how long a session lasts that nobody uses.
-	sessionIdle = 5 * time.Minute
 	// maxSessions is how many a modem keeps; the one unused longest goes.
 	maxSessions = 16
 	// maxTokens is how many unused tokens one session keeps; the oldest go.
-	maxTokens = 32
+	maxTokens = 64
 
 	sessionLength = 128
 	tokenLength   = 32
@@ -22,17 +20,22 @@ const (
 // given. A token is good for one POST of its session. Guarded by Modem.mu.
 type visitors struct {
 	random   *rand.Rand
+	idle     time.Duration // how long a session lasts that nobody uses
 	sessions map[string]*visitor
 	owner    map[string]string // session by token, of the unused ones
+	ousted   map[string]bool   // sessions that a login of somebody else ended
 }
 
 type visitor struct {
 	seen   time.Time
 	tokens []string // unused, oldest first
+
+	loggedIn            bool
+	user, first, server string // of a login that waits for its proof
 }
 
-func newVisitors(random *rand.Rand) *visitors {
-	v := &visitors{random: random}
+func newVisitors(random *rand.Rand, idle time.Duration) *visitors {
+	v := &visitors{random: random, idle: idle}
 	v.forget()
 	return v
 }
@@ -41,6 +44,16 @@ func newVisitors(random *rand.Rand) *visitors {
 func (v *visitors) forget() {
 	v.sessions = make(map[string]*visitor)
 	v.owner = make(map[string]string)
+	v.ousted = make(map[string]bool)
+}
+
+// oust ends all sessions, because somebody logs in.
+func (v *visitors) oust() {
+	before := v.sessions
+	v.forget()
+	for id := range before {
+		v.ousted[id] = true
+	}
 }
 
 // known reports whether a session exists, and keeps it alive.
@@ -49,7 +62,7 @@ func (v *visitors) known(now time.Time, id string) bool {
 	if !ok {
 		return false
 	}
-	if now.Sub(s.seen) >= sessionIdle {
+	if now.Sub(s.seen) >= v.idle {
 		v.end(id)
 		return false
 	}
@@ -74,6 +87,9 @@ func (v *visitors) open(now time.Time) (id string) {
 }
 
 func (v *visitors) end(id string) {
+	if v.sessions[id] == nil {
+		return
+	}
 	for _, token := range v.sessions[id].tokens {
 		delete(v.owner, token)
 	}

@@ -11,18 +11,18 @@ import (
 // and take their tokens with them.
 func TestVisitors(t *testing.T) {
 	t.Parallel()
-	v := newVisitors(rand.New(rand.NewPCG(1, 2)))
+	v := newVisitors(rand.New(rand.NewPCG(1, 2)), DefaultSessionIdle)
 	now := time.Unix(0, 0)
 	id := v.open(now)
 	token := v.grant(id)
 	if len(id) != sessionLength || len(token) != tokenLength {
 		t.Errorf("session %q, token %q", id, token)
 	}
-	now = now.Add(sessionIdle - 1)
+	now = now.Add(DefaultSessionIdle - 1)
 	if !v.known(now, id) {
 		t.Error("a session ended before its time")
 	}
-	now = now.Add(sessionIdle)
+	now = now.Add(DefaultSessionIdle)
 	if v.known(now, id) || len(v.owner) != 0 {
 		t.Errorf("an idle session lives, with %d tokens", len(v.owner))
 	}

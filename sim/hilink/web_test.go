@@ -163,7 +163,11 @@ func TestWeb_refused(t *testing.T) {
 		{"no switch", dataSwitch, mode(""), 100005},
 		{"another element", dataSwitch, mode("<switch>1</switch>"), 100005},
 		{"read only", "/api/monitoring/status", mode(""), 100002},
-		{"unknown", "/api/device/control", mode("<Control>1</Control>"), 100002},
+		{"unknown", "/api/device/nothing", mode("<Control>1</Control>"), 100002},
+		{"a factory reset", "/api/device/control", mode("<Control>2</Control>"), 100006},
+		{"a reboot in words", "/api/device/control", mode("<Reboot>1</Reboot>"), 100005},
+		{"a login where none is wanted", "/api/user/challenge_login", mode("<username>admin</username><firstnonce>" + strings.Repeat("a", 64) + "</firstnonce><mode>1</mode>"), 100002},
+		{"a logout in words", "/api/user/logout", mode("<Logout>yes</Logout>"), 100005},
 	} {
 		if got := v.enter().post(tt.path, tt.body); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
@@ -178,7 +182,7 @@ func TestWeb_refused(t *testing.T) {
 			t.Errorf("media type %q: %d, want %d", media, got, want)
 		}
 	}
-	for _, path := range []string{"/api/webserver/token", "/api/", "/api/nothing", "/api/net/net-mode/", "/api/NET/NET-MODE", "/api/webserver/SesTokInfo/x"} {
+	for _, path := range []string{"/api/", "/api/nothing", "/api/net/net-mode/", "/api/NET/NET-MODE", "/api/webserver/SesTokInfo/x"} {
 		if got, _ := v.do("GET", path, ""); code(t, got) != 100002 {
 			t.Errorf("%s: %s", path, got)
 		}
@@ -237,12 +241,12 @@ func TestWeb_answers(t *testing.T) {
 	}
 }
 
-// Ensure pages beyond the API are none, and a request that is too long isn't
+// Ensure pages beyond the API and the first are none, and a request that is too long isn't
 // taken.
 func TestWeb_beyond(t *testing.T) {
 	t.Parallel()
 	m := start(t, sim.Options{})
-	for _, path := range []string{"/", "/html/index.html", "/api"} {
+	for _, path := range []string{"/html/home.html", "/html/", "/api"} {
 		r, err := http.NewRequestWithContext(within(t), "GET", m.URL()+path, nil)
 		if err != nil {
 			t.Fatal(err)
