@@ -1,6 +1,6 @@
 // Command switchyard runs and operates Switchyard: the server's roles (serve),
 // a demonstration of all of it on one machine (demo), and what an operator asks
-// of a running server (toggle, status, jobs).
+// of a running server (toggle, status, jobs, health).
 //
 // This package turns flags, environment and signals into options and ends the
 // process; everything else is in package app. One file a sub-command. Exit
@@ -61,7 +61,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.PersistentFlags().StringVarP(&e.config, "config", "c", e.get("SWITCHYARD_CONFIG"), "configuration file (or SWITCHYARD_CONFIG); without one, the defaults hold")
-	root.AddCommand(e.serveCommand(), e.demoCommand(), e.toggleCommand(), e.statusCommand(), e.jobsCommand(), e.configCommand(), e.versionCommand())
+	root.AddCommand(e.serveCommand(), e.demoCommand(), e.toggleCommand(), e.statusCommand(), e.jobsCommand(), e.healthCommand(), e.configCommand(), e.versionCommand())
 	err := root.ExecuteContext(ctx)
 	var faults configs.Errors
 	switch {

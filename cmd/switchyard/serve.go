@@ -30,7 +30,7 @@ another one waits until the first has ended.`,
 			if err != nil {
 				return err
 			}
-			opt := app.Options{Config: cfg, Log: e.logger(cfg.Log), Version: version}
+			opt := app.Options{Config: cfg, Log: e.logger(cfg.Log), Version: version, Notify: e.notifier()}
 			for _, r := range roles {
 				opt.Roles = append(opt.Roles, app.Role(strings.TrimSpace(r)))
 			}

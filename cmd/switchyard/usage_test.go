@@ -25,7 +25,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help"}} {
 		p := run(t, options{}, args...)
 		p.exits(t, 0)
-		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "config", "version")
+		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "health", "config", "version")
 		silent(t, p.stderr)
 	}
 	p := run(t, options{}, "serve", "--help")
@@ -61,6 +61,10 @@ func TestUsage(t *testing.T) {
 		{"jobs list --limit many", "invalid argument"},
 		{"jobs get", "give the job's id"},
 		{"jobs cancel a b", "give the job's id"},
+		{"health now", `'switchyard health' takes no argument, not "now"`},
+		{"health --url 127.0.0.1:8080", "is not a URL such as http://127.0.0.1:8080/healthz"},
+		{"health --url=", "is not a URL"},
+		{"health --timeout 0s", "--timeout 0s leaves no time for an answer"},
 		{"status now", `'switchyard status' takes no argument, not "now"`},
 		{"toggle", "give the dongle's subnet, 11 to 30"},
 		{"toggle 11 12", "give the dongle's subnet, 11 to 30"},
