@@ -19,6 +19,7 @@
 //	events/           event types, Redis streams, in-process hub
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
+//	deployments/      what it is run by: container and systemd files, their checks
 //	bench/  chaos/    measurements and fault injection; never part of the tests
 //
 // Dependencies run one way:

@@ -19,7 +19,7 @@ func (e *env) notifier() func(state string) error {
 		if err != nil {
 			return fmt.Errorf("reaching the service manager (NOTIFY_SOCKET): %w", err)
 		}
-		defer c.Close()
+		defer c.Close() //nolint:errcheck // what was written is gone already
 		if _, err := c.Write([]byte(state)); err != nil {
 			return fmt.Errorf("telling the service manager (NOTIFY_SOCKET): %w", err)
 		}
