@@ -32,6 +32,15 @@ demo: ## everything in one process, outside world simulated (ARGS=--once: one gu
 build: ## build bin/switchyard: static, reproducible, with its version
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard ./cmd/switchyard
 
+# What docker-compose.yml reads as files. One that is there is left alone: the
+# volume of Redis knows it.
+.PHONY: secrets
+secrets: ## write the secrets of docker-compose.yml (deployments/compose/secrets), once
+	@umask 077; cd deployments/compose/secrets; chmod 0700 .; \
+	if [ -s redis-password ]; then echo 'secrets: redis-password is there already'; exit 0; fi; \
+	od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >redis-password; chmod 0444 redis-password; \
+	echo 'secrets: wrote deployments/compose/secrets/redis-password'
+
 ##@ Work on it
 
 # Scripts, time-outs and ACLs are tested against the real Redis, each test
@@ -40,7 +49,7 @@ build: ## build bin/switchyard: static, reproducible, with its version
 # lists are refreshed only if the first try fails: a fresh container has none,
 # a developer's machine needs no wait.
 .PHONY: deps
-deps: ## install what the tests need and isn't there (Debian, as root): redis-server, a C compiler
+deps: ## install what the tests need and isn't there (Debian, as root): redis-server, a C compiler, systemd-analyze
 	@command -v go >/dev/null || { echo "deps: no go command; install Go $$(awk '$$1 == "go" {print $$2}' go.mod) or newer, see https://go.dev/doc/install" >&2; exit 1; }; \
 	missing=(); \
 	if ! command -v redis-server >/dev/null; then \
@@ -48,6 +57,8 @@ deps: ## install what the tests need and isn't there (Debian, as root): redis-se
 	read -r cc _ <<<"$$(go env CC)"; \
 	if ! command -v "$$cc" >/dev/null; then \
 		echo "deps: $$cc is missing (go test -race links C)"; missing+=(gcc libc6-dev); fi; \
+	if ! command -v systemd-analyze >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "deps: systemd-analyze is missing (it checks the units; elsewhere those checks are passed over)"; missing+=(systemd); fi; \
 	if [ $${#missing[@]} = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 		echo "deps: not root on a Debian system, so please install by hand: $${missing[*]}" >&2; exit 1; fi; \
@@ -59,6 +70,13 @@ deps: ## install what the tests need and isn't there (Debian, as root): redis-se
 .PHONY: test
 test: deps ## run all tests with the race detector (TEST_TIMEOUT per package)
 	CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+	$(MAKE) test-deploy
+
+# The checks are a module of their own, which keeps Docker's libraries out of
+# the program's.
+.PHONY: test-deploy
+test-deploy: deps ## check docker-compose.yml, Dockerfile and systemd units, and run what they run
+	cd deployments/checks && go vet ./... && go test -timeout $(TEST_TIMEOUT) ./...
 
 # By programs that share no code with what they check: see api/openapi/check.mjs.
 # npm ci installs what the lock file names, and only if it isn't there. Of the

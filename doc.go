@@ -20,6 +20,7 @@
 //	metrics/          every metric: name, help, labels
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
+//	deployments/      what it is run by: container and systemd files, their checks
 //	bench/  chaos/    measurements and fault injection; never part of the tests
 //
 // Dependencies run one way:

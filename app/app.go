@@ -62,6 +62,9 @@ type Options struct {
 	Version string
 	// Embedded: Redis is the demo's own, so durability is not asked for.
 	Embedded bool
+	// Notify is told by Run, in the words of sd_notify(3), that every role is
+	// ready and that the process is stopping. nil: nobody asks.
+	Notify func(state string) error
 }
 
 // App is a process' roles.
@@ -189,11 +192,13 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
+	a.notify("READY=1")
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-a.failed:
 	}
+	a.notify("STOPPING=1")
 	a.log.Info("stopping")
 	return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 }
@@ -203,6 +208,17 @@ func (a *App) fail(err error) {
 	select {
 	case a.failed <- err:
 	default:
+	}
+}
+
+// notify tells the service manager. A process that nobody hears works all the
+// same.
+func (a *App) notify(state string) {
+	if a.opt.Notify == nil {
+		return
+	}
+	if err := a.opt.Notify(state); err != nil {
+		a.log.Warn("the service manager doesn't hear us", "state", state, "err", err)
 	}
 }
 

@@ -43,7 +43,7 @@ configuration with a fault changes nothing.`,
 			if err != nil {
 				return err
 			}
-			opt := app.Options{Config: cfg, Log: e.logger(cfg.Log), Version: version}
+			opt := app.Options{Config: cfg, Log: e.logger(cfg.Log), Version: version, Notify: e.notifier()}
 			for _, r := range roles {
 				opt.Roles = append(opt.Roles, app.Role(strings.TrimSpace(r)))
 			}
