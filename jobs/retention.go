@@ -52,7 +52,7 @@ func (s *Store) dropOld(ctx context.Context, t tasks.Type) (int, error) {
 // drop forgets one job, or what is left of it where its record is already gone.
 func (s *Store) drop(ctx context.Context, t tasks.Type, member string) error {
 	id, h := parseMember(member)
-	keys := []string{h.record(id), pointer(id), h.audience(id), typeIndex(t)}
+	keys := []string{h.record(id), h.audience(id), typeIndex(t)}
 	if h != "" {
 		keys = append(keys, hostIndex(string(h)))
 	}
