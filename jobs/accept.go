@@ -90,9 +90,8 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 		h.open(), streamKey, typeIndex(j.Type), or(j.ChatID != "", chat), or(j.Host != "", hostIndex(j.Host)), queuesKey, t.key, t.target,
 	}
 	more := j.moreFields()
-	args := append(make([]any, 0, 21+len(more)),
-		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), flag(j.JoinKey != ""), flag(j.OrderKey != ""),
-		flag(j.ChatID != ""), flag(j.Host != ""), h.member(j.ID), s.opt.EventStream, keep)
+	args := append(make([]any, 0, 17+len(more)),
+		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), h.member(j.ID), s.opt.EventStream, keep)
 	args = append(args, t.args()...)
 	args = append(args, s.givesUp(ctx), j.about().String(), spec, string(j.Payload))
 	args = append(args, more...)
