@@ -134,7 +134,7 @@ func parseJob(m map[string]string) (j *Job, ok bool, err error) {
 	about, spec := p.about(), p.spec()
 	j = &Job{
 		ID: m["id"], Type: tasks.Type(about.Type), State: State(m["state"]),
-		Attempt: p.number("attempt"), Run: 1 + p.number("reruns"), Tries: p.number("tries"), Crashes: p.number("crashes"),
+		Attempt: p.number("attempt"), Run: p.number("run"), Tries: p.number("tries"), Crashes: p.number("crashes"),
 		ChatID: about.ChatID, Host: about.Host, Subnet: about.Subnet, Queue: spec.Queue,
 		Payload: json.RawMessage(m["payload"]), Parent: spec.Parent, CallbackURL: spec.CallbackURL,
 		JoinKey: spec.JoinKey, OrderKey: spec.OrderKey,

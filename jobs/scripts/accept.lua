@@ -35,7 +35,7 @@ if KEYS[3] ~= record then
     return {'join', other}
   end
 end
-call('HSET', record, 'id', id, 'about', ARGV[15], 'spec', ARGV[16], 'payload', ARGV[17], 'state', 'queued', 'attempt', '1', unpack(ARGV, 18))
+call('HSET', record, 'id', id, 'about', ARGV[15], 'spec', ARGV[16], 'payload', ARGV[17], 'state', 'queued', 'attempt', '1', 'run', '1', unpack(ARGV, 18))
 call('ZADD', KEYS[5], ARGV[2], id)
 if KEYS[9] ~= record then call('ZADD', KEYS[9], '0', member) end
 if KEYS[8] ~= record then

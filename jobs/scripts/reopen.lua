@@ -21,7 +21,7 @@ if ARGV[4] == '1' then
 end
 redis.call('HDEL', KEYS[1], 'owner', 'last_owner', 'result', 'completed', 'started', 'cancel', 'progress', 'tries', 'crashes', 'told', 'withdrawn', 'joined')
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-redis.call('HINCRBY', KEYS[1], 'reruns', 1)
+redis.call('HINCRBY', KEYS[1], 'run', 1)
 redis.call('HSET', KEYS[1], 'state', 'queued', 'error', '', 'reopened', ARGV[3])
 local patience = redis.call('HGET', KEYS[1], 'patience')
 if patience then redis.call('HSET', KEYS[1], 'expires', tonumber(ARGV[3]) + tonumber(patience)) end
