@@ -125,16 +125,16 @@ func TestReaderPassesEventsOn(t *testing.T) {
 		want   events.Job
 	}{
 		{"everything", []any{
-			"id", "j", "type", "toggle", "state", "completed", "attempt", "2", "chat_id", "-100", "host", "h1",
-			"subnet", "16", "progress", `{"steps":[]}`, "error", "none", "result", `{"success":true}`,
+			"id", "j", "about", "toggle|h1|16|-100", "state", "completed", "attempt", "2",
+			"progress", `{"steps":[]}`, "error", "none", "result", `{"success":true}`,
 		}, events.Job{
 			JobID: "j", Type: "toggle", State: "completed", Attempt: 2, ChatID: "-100", Host: "h1", Subnet: 16,
 			Progress: []byte(`{"steps":[]}`), Error: "none", Result: []byte(`{"success":true}`),
 		}},
-		{"only what there is", []any{"id", "j", "type", "callback", "state", "queued", "attempt", "1"},
+		{"only what there is", []any{"id", "j", "about", "callback|||", "state", "queued", "attempt", "1"},
 			events.Job{JobID: "j", Type: "callback", State: "queued", Attempt: 1}},
 		{"more than is known", []any{"id", "j", "state", "running", "colour", "red"}, events.Job{JobID: "j", State: "running"}},
-		{"no number", []any{"id", "j", "attempt", "x", "subnet", ""}, events.Job{JobID: "j"}},
+		{"no number", []any{"id", "j", "attempt", "x", "about", "toggle|h1|x|"}, events.Job{JobID: "j"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,8 +47,11 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 	now := s.Now()
 	j := &Job{
 		ID: r.ID, Type: r.Type, State: Queued, Attempt: 1, Run: 1, ChatID: r.ChatID, Host: r.Host, Subnet: r.Subnet,
-		Queue: r.Queue, Payload: r.Payload, Parent: r.Parent, JoinKey: r.JoinKey, OrderKey: r.OrderKey,
+		Queue: r.Queue, Payload: r.Payload, Parent: r.Parent, CallbackURL: r.CallbackURL, JoinKey: r.JoinKey, OrderKey: r.OrderKey,
 		Limit: r.Limit, MaxTries: r.MaxTries, Once: r.Once || r.Type.Spec().Once, Created: now, Expires: r.Expires,
+	}
+	if j.Host != "" && !j.Type.Spec().OnHost {
+		return Accepted{}, fmt.Errorf("a job of type %s can't be of a host, and this one is of %s", j.Type, j.Host)
 	}
 	if j.ID == "" {
 		j.ID = NewID(now)
@@ -69,19 +73,28 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 		sum := sha256.Sum256(r.Fingerprint)
 		fingerprint = hex.EncodeToString(sum[:])
 	}
-	keys := []string{
-		rec, or(j.Host != "", pointer(j.ID)), or(fingerprint != "", idemKey(r.IdempotencyScope)),
-		or(j.JoinKey != "", h.join(j.JoinKey)), or(j.OrderKey != "", h.order(j.OrderKey)), h.open(), streamKey,
-		typeIndex(j.Type), or(j.ChatID != "", chatIndex(j.ChatID)), or(j.Host != "", hostIndex(j.Host)), h.audience(j.ID),
-		queuesKey, t.key, t.target,
+	spec, err := j.spec()
+	if err != nil {
+		return Accepted{}, err
 	}
-	fields := j.fields()
-	args := append(make([]any, 0, 19+len(fields)),
-		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), flag(j.JoinKey != ""), flag(j.OrderKey != ""),
-		j.ChatID, r.CallbackURL, j.Host, h.member(j.ID), s.opt.EventStream, s.indexKeep())
+	chat, keep := chatIndex(j.ChatID), ""
+	if j.ChatID != "" && !s.told.done(chat) {
+		keep = strconv.FormatInt(s.indexKeep(), 10)
+	}
+	queue := t.queue
+	if s.told.done(queue) {
+		t.queue = ""
+	}
+	keys := []string{
+		rec, or(fingerprint != "", idemKey(r.IdempotencyScope)), or(j.JoinKey != "", h.join(j.JoinKey)), or(j.OrderKey != "", h.order(j.OrderKey)),
+		h.open(), streamKey, typeIndex(j.Type), or(j.ChatID != "", chat), or(j.Host != "", hostIndex(j.Host)), queuesKey, t.key, t.target,
+	}
+	more := j.moreFields()
+	args := append(make([]any, 0, 17+len(more)),
+		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), h.member(j.ID), s.opt.EventStream, keep)
 	args = append(args, t.args()...)
-	args = append(args, s.givesUp(ctx))
-	args = append(args, fields...)
+	args = append(args, s.givesUp(ctx), j.about().String(), spec, string(j.Payload))
+	args = append(args, more...)
 
 	for range acceptTries {
 		res, err := acceptScript.Run(ctx, s.rdb, keys, args...).StringSlice()
@@ -89,7 +102,13 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 			return s.afterLostReply(ctx, j, r, err)
 		}
 		switch res[0] {
-		case "accepted", "exists":
+		case "accepted":
+			s.told.note(queue)
+			if keep != "" {
+				s.told.note(chat)
+			}
+			return Accepted{ID: j.ID, State: Queued}, nil
+		case "exists":
 			return Accepted{ID: j.ID, State: Queued}, nil
 		case "late":
 			return Accepted{}, fmt.Errorf("accepting job %s: redis answered too late: %w", j.ID, ErrUnavailable)
@@ -152,10 +171,10 @@ func (s *Store) afterLostJoin(ctx context.Context, id string, j *Job, callbackUR
 	defer cancel()
 	var want []any
 	if j.ChatID != "" {
-		want = append(want, "c:"+j.ChatID)
+		want = append(want, chatMember(j.ChatID))
 	}
 	if callbackURL != "" {
-		want = append(want, "u:"+callbackURL)
+		want = append(want, urlMember(callbackURL))
 	}
 	h := j.home()
 	var state *redis.StringCmd

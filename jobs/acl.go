@@ -120,7 +120,7 @@ func WorkerAccess() Access {
 	return append(Access{
 		{Commands: slices.Concat(reads, writes, scripts), Keys: own},
 		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", streamKey, queuesKey), prefixed("~", serverKeys...))},
-		{Commands: reads, Keys: prefixed("%R~", pointer("*"), home("*").prefix()+"*", hostsKey)},
+		{Commands: reads, Keys: prefixed("%R~", home("*").prefix()+"*", hostsKey)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
 		{Commands: words("sadd"), Keys: []string{"%W~" + queuesKey}},
 		{Commands: words("publish"), Channels: bells},
@@ -133,7 +133,7 @@ func WorkerAccess() Access {
 // (idempotency keys), doesn't listen to anything, and takes nothing from a
 // queue that its scripts don't.
 func SchedulerAccess() Access {
-	all := append(ownKeys(), "~"+pointer("*"), "~"+home("*").prefix()+"*", "~asynq:{*")
+	all := append(ownKeys(), "~"+home("*").prefix()+"*", "~asynq:{*")
 	return Access{
 		{Commands: slices.Concat(reads, writes, scripts), Keys: all},
 		{Commands: scripts, Keys: append(slices.Clone(all), "~"+streamKey, "~"+queuesKey)},

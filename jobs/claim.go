@@ -127,6 +127,10 @@ func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
 	h := j.home()
 	rec := h.record(j.ID)
 	join, order, owed, entry := rec, rec, rec, ""
+	audience, chat := rec, ""
+	if j.ChatID != "" {
+		audience, chat = h.audience(j.ID), chatMember(j.ChatID)
+	}
 	if j.JoinKey != "" {
 		join = h.join(j.JoinKey)
 	}
@@ -158,8 +162,9 @@ func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
 			j.ID, owner, j.Attempt, string(e.State), s.Now().UnixMilli(), string(e.Result), e.Error, string(e.Progress),
 			s.opt.EventStream, s.keep(), flag(j.JoinKey != ""), flag(j.OrderKey != ""), entry, owedBell, next, gone,
 		}, nextArgs...)
+		args = append(args, chat)
 		res, err := finishScript.Run(ctx, s.rdb,
-			[]string{rec, h.open(), streamKey, join, order, owed, nextRec, queuesKey, nextKey, nextTarget}, args...).Text()
+			[]string{rec, h.open(), streamKey, join, order, owed, nextRec, queuesKey, nextKey, nextTarget, audience}, args...).Text()
 		if err != nil {
 			return unavailable("finishing job "+j.ID, err)
 		}

@@ -46,7 +46,7 @@
 //
 // The records of a host's jobs live under the host's own prefix
 // (sw:v1:h:<host>:…), all others under sw:v1:…, so that Redis' access control
-// can keep a proxy host to its own. A pointer (sw:v1:where:<id>) tells which.
+// can keep a proxy host to its own. The index of the job's type tells which.
 //
 // # Concurrency
 //

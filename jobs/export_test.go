@@ -36,3 +36,18 @@ func (s *Store) AwaitWithdrawals(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// Moulds returns how many shapes of tasks the store casts by itself, and how
+// many it has to ask asynq's client for each time.
+func (s *Store) Moulds() (cast, asked int) {
+	s.tasks.moulds.mu.Lock()
+	defer s.tasks.moulds.mu.Unlock()
+	for _, m := range s.tasks.moulds.all {
+		if m == nil {
+			asked++
+		} else {
+			cast++
+		}
+	}
+	return cast, asked
+}

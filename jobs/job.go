@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"switchyard/events"
 	"switchyard/tasks"
 )
 
@@ -52,6 +53,9 @@ type Job struct {
 	Queue   string
 	Payload json.RawMessage
 	Parent  string
+	// CallbackURL of the request that made it; those of joined requests are in
+	// its audience.
+	CallbackURL string
 
 	JoinKey, OrderKey string
 	Limit             time.Duration
@@ -77,28 +81,42 @@ type Job struct {
 
 func (j *Job) home() home { return home(j.Host) }
 
-// fields are the record's hash as accept writes it.
-func (j *Job) fields() []any {
-	const most = 44 // fields and values of a job that has them all
-	f := append(make([]any, 0, most),
-		"id", j.ID, "type", string(j.Type), "state", string(j.State), "attempt", j.Attempt, "run", j.Run,
-		"queue", j.Queue, "payload", string(j.Payload), "limit", j.Limit.Milliseconds(), "max_tries", j.MaxTries,
-		"created", j.Created.UnixMilli())
-	add := func(k, v string) {
-		if v != "" {
-			f = append(f, k, v)
-		}
+// A record's hash has what never changes in three fields, since every field
+// costs each script that touches the record: about, which its events repeat,
+// spec and payload. The others are what changes, or what scripts ask for.
+
+// spec is the field of what a record is asked for only as a whole.
+type spec struct {
+	Queue       string `json:"queue"`
+	LimitMS     int64  `json:"limit_ms"`
+	MaxTries    int    `json:"max_tries"`
+	Created     int64  `json:"created"` // ms
+	JoinKey     string `json:"join,omitempty"`
+	OrderKey    string `json:"order,omitempty"`
+	Parent      string `json:"parent,omitempty"`
+	CallbackURL string `json:"callback_url,omitempty"`
+}
+
+func (j *Job) about() events.About {
+	return events.About{Type: string(j.Type), Host: j.Host, Subnet: j.Subnet, ChatID: j.ChatID}
+}
+
+func (j *Job) spec() (string, error) {
+	b, err := json.Marshal(spec{
+		Queue: j.Queue, LimitMS: j.Limit.Milliseconds(), MaxTries: j.MaxTries, Created: j.Created.UnixMilli(),
+		JoinKey: j.JoinKey, OrderKey: j.OrderKey, Parent: j.Parent, CallbackURL: j.CallbackURL,
+	})
+	if err != nil {
+		return "", fmt.Errorf("marshalling what job %s is: %w", j.ID, err)
 	}
-	add("chat_id", j.ChatID)
-	add("host", j.Host)
-	add("parent", j.Parent)
-	add("join", j.JoinKey)
-	add("order", j.OrderKey)
+	return string(b), nil
+}
+
+// moreFields are those of a new record that not every job has.
+func (j *Job) moreFields() []any {
+	var f []any
 	if !j.Expires.IsZero() {
 		f = append(f, "expires", j.Expires.UnixMilli(), "patience", j.Expires.Sub(j.Created).Milliseconds())
-	}
-	if j.Subnet != 0 {
-		f = append(f, "subnet", j.Subnet)
 	}
 	if j.Once {
 		f = append(f, "once", "1")
@@ -115,14 +133,15 @@ func parseJob(m map[string]string) (j *Job, ok bool, err error) {
 		return nil, false, nil
 	}
 	p := parser{m: m}
+	about, spec := p.about(), p.spec()
 	j = &Job{
-		ID: m["id"], Type: tasks.Type(m["type"]), State: State(m["state"]),
+		ID: m["id"], Type: tasks.Type(about.Type), State: State(m["state"]),
 		Attempt: p.number("attempt"), Run: p.number("run"), Tries: p.number("tries"), Crashes: p.number("crashes"),
-		ChatID: m["chat_id"], Host: m["host"], Subnet: p.number("subnet"), Queue: m["queue"],
-		Payload: json.RawMessage(m["payload"]), Parent: m["parent"],
-		JoinKey: m["join"], OrderKey: m["order"],
-		Limit: time.Duration(p.number("limit")) * time.Millisecond, MaxTries: p.number("max_tries"), Once: m["once"] == "1",
-		Created: p.time("created"), Started: p.time("started"), Completed: p.time("completed"), Expires: p.time("expires"),
+		ChatID: about.ChatID, Host: about.Host, Subnet: about.Subnet, Queue: spec.Queue,
+		Payload: json.RawMessage(m["payload"]), Parent: spec.Parent, CallbackURL: spec.CallbackURL,
+		JoinKey: spec.JoinKey, OrderKey: spec.OrderKey,
+		Limit: time.Duration(spec.LimitMS) * time.Millisecond, MaxTries: spec.MaxTries, Once: m["once"] == "1",
+		Created: time.UnixMilli(spec.Created).UTC(), Started: p.time("started"), Completed: p.time("completed"), Expires: p.time("expires"),
 		Waiting: m["waiting"] == "1", Holder: m["owner"], CancelAsked: m["cancel"] == "1",
 		Progress: p.raw("progress"), Result: p.raw("result"), Error: m["error"],
 	}
@@ -148,6 +167,21 @@ func (p *parser) number(k string) int {
 		p.err = fmt.Errorf("field %s: %w", k, err)
 	}
 	return n
+}
+
+func (p *parser) about() events.About {
+	a, err := events.ParseAbout(p.m["about"])
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("field about: %w", err)
+	}
+	return a
+}
+
+func (p *parser) spec() (s spec) {
+	if err := json.Unmarshal([]byte(p.m["spec"]), &s); err != nil && p.err == nil {
+		p.err = fmt.Errorf("field spec: %w", err)
+	}
+	return s
 }
 
 func (p *parser) time(k string) time.Time {

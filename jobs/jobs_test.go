@@ -357,3 +357,32 @@ func TestCancelKeepsTheRecordOfTries(t *testing.T) {
 		t.Errorf("record is %+v", j)
 	}
 }
+
+// What isn't told Redis with every job is told it with the first: asynq knows
+// the queue, and an index by chat goes by itself some day.
+func TestFirstJobSaysWhatOthersNeedNot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for n := range 2 {
+		r := toggle(16 + n)
+		r.ChatID = "-100"
+		b.accept(t, r)
+		if !b.rdb.SIsMember(b.ctx, "asynq:queues", "host:h1").Val() {
+			t.Errorf("after %d jobs asynq doesn't know their queue", n+1)
+		}
+		if ttl := b.rdb.TTL(b.ctx, "sw:v1:index:chat:-100").Val(); ttl < time.Hour {
+			t.Errorf("after %d jobs the index by chat stays for %v", n+1, ttl)
+		}
+	}
+}
+
+// Only a type whose jobs are looked for on hosts may have jobs there.
+func TestTypeOfNoHostIsRefusedOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := ordered("", 1)
+	r.Host = "h1"
+	if a, err := b.store.Accept(b.ctx, r); err == nil {
+		t.Errorf("job %s was accepted", a.ID)
+	}
+}

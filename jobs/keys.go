@@ -12,12 +12,11 @@ const Prefix = "sw:v1:"
 
 // Channels and sets that belong to no home.
 const (
-	bellPrefix  = Prefix + "bell:"
-	streamKey   = events.JobStream
-	owedKey     = Prefix + "owed"
-	queuesKey   = "asynq:queues"
-	owedBell    = bellPrefix + "owed"
-	pointerPref = Prefix + "where:"
+	bellPrefix = Prefix + "bell:"
+	streamKey  = events.JobStream
+	owedKey    = Prefix + "owed"
+	queuesKey  = "asynq:queues"
+	owedBell   = bellPrefix + "owed"
 )
 
 // BellChannel is rung when a task was put into the queue.
@@ -53,6 +52,16 @@ func (h home) member(id string) string {
 	return id + "@" + string(h)
 }
 
+// chatMember and urlMember are how those who want to know of a job's end stand
+// in its audience.
+func chatMember(chat string) string { return chatMark + chat }
+func urlMember(url string) string   { return urlMark + url }
+
+const (
+	chatMark = "c:"
+	urlMark  = "u:"
+)
+
 func parseMember(m string) (id string, h home) {
 	id, host, _ := strings.Cut(m, "@")
 	return id, home(host)
@@ -61,7 +70,6 @@ func parseMember(m string) (id string, h home) {
 func typeIndex(t tasks.Type) string { return Prefix + "index:type:" + string(t) }
 func chatIndex(chat string) string  { return Prefix + "index:chat:" + chat }
 func hostIndex(host string) string  { return Prefix + "index:host:" + host }
-func pointer(id string) string      { return pointerPref + id }
 func idemKey(scope string) string   { return Prefix + "idempotency:" + scope }
 func answerKey(scope string) string { return Prefix + "answer:" + scope }
 

@@ -87,7 +87,7 @@ func (s *Store) dropAmong(ctx context.Context, t tasks.Type, members []string, s
 // false: it has not ended.
 func (s *Store) drop(ctx context.Context, t tasks.Type, member string) (bool, error) {
 	id, h := parseMember(member)
-	keys := []string{h.record(id), pointer(id), h.audience(id), typeIndex(t)}
+	keys := []string{h.record(id), h.audience(id), typeIndex(t)}
 	if h != "" {
 		keys = append(keys, hostIndex(string(h)))
 	}

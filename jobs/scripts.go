@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"embed"
+	"regexp"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -9,16 +11,46 @@ import (
 //go:embed scripts/*.lua
 var scriptFiles embed.FS
 
-// script loads scripts/name.lua behind the prelude.
+// script loads scripts/name.lua behind those parts of the prelude that it uses.
+// Redis runs the whole text at every call, so parts that nobody uses would cost
+// each job, too.
 func script(name string) *redis.Script {
-	read := func(f string) string {
-		b, err := scriptFiles.ReadFile("scripts/" + f + ".lua")
-		if err != nil {
-			panic("jobs: " + err.Error()) // embedded at build time
+	text := readScript(name)
+	parts := preludeParts()
+	for i := len(parts) - 1; i >= 0; i-- { // parts use those before them
+		if parts[i].usedBy(text) {
+			text = parts[i].text + text
 		}
-		return string(b)
 	}
-	return redis.NewScript(read("prelude") + read(name))
+	return redis.NewScript(text)
+}
+
+func readScript(name string) string {
+	b, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
+	if err != nil {
+		panic("jobs: " + err.Error()) // embedded at build time
+	}
+	return string(b)
+}
+
+// preludePart is what defines one name.
+type preludePart struct{ name, text string }
+
+var definition = regexp.MustCompile(`(?m)^local (?:function )?(\w+)`)
+
+// preludeParts are the parts of prelude.lua in its order; a blank line ends one.
+func preludeParts() []preludePart {
+	var parts []preludePart
+	for _, text := range strings.Split(readScript("prelude"), "\n\n") {
+		if m := definition.FindStringSubmatch(text); m != nil {
+			parts = append(parts, preludePart{m[1], text + "\n"})
+		}
+	}
+	return parts
+}
+
+func (p preludePart) usedBy(text string) bool {
+	return regexp.MustCompile(`\b` + p.name + `\b`).MatchString(text)
 }
 
 var (

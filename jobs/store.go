@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/events"
+	"switchyard/tasks"
 )
 
 // Errors that callers tell apart.
@@ -65,6 +67,7 @@ type Store struct {
 	hub    *events.Hub
 	opt    Options
 	tasks  *taskMaker
+	told   recent
 	offset atomic.Int64 // Redis' clock less ours, nanoseconds
 
 	life        context.Context // until Close
@@ -114,18 +117,27 @@ func (s *Store) indexKeep() int64 { return s.keep() + int64((24 * time.Hour).Sec
 // Get reads one job. Errors: ErrUnknown, ErrUnavailable.
 func (s *Store) Get(ctx context.Context, id string) (*Job, error) {
 	var m *redis.MapStringStringCmd
-	var where *redis.StringCmd
+	var hosted []*redis.StringSliceCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		m = p.HGetAll(ctx, home("").record(id))
-		where = p.Get(ctx, pointer(id))
+		// A job of a host stands in the index of its type as id@host.
+		for _, t := range tasks.Types() {
+			if t.Spec().OnHost {
+				hosted = append(hosted, p.ZRangeByLex(ctx, typeIndex(t), &redis.ZRangeBy{Min: "[" + id + "@", Max: "(" + id + "A"}))
+			}
+		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err != nil {
 		return nil, unavailable("reading job "+id, err)
 	}
 	fields := m.Val()
-	if host := where.Val(); host != "" {
-		if fields, err = s.rdb.HGetAll(ctx, home(host).record(id)).Result(); err != nil {
+	for _, members := range hosted {
+		if len(members.Val()) == 0 {
+			continue
+		}
+		_, h := parseMember(members.Val()[0])
+		if fields, err = s.rdb.HGetAll(ctx, h.record(id)).Result(); err != nil {
 			return nil, unavailable("reading job "+id, err)
 		}
 	}
@@ -158,15 +170,22 @@ func (s *Store) getAt(ctx context.Context, h home, id string) (*Job, error) {
 // Audience is who wants to know of the job's end: chats and callback URLs, each
 // once, those of joined requests too.
 func (s *Store) Audience(ctx context.Context, j *Job) (chats, urls []string, err error) {
-	m, err := s.rdb.SMembers(ctx, j.home().audience(j.ID)).Result()
+	joined, err := s.rdb.SMembers(ctx, j.home().audience(j.ID)).Result()
 	if err != nil {
 		return nil, nil, unavailable("reading the audience of job "+j.ID, err)
 	}
-	for _, x := range m {
-		if c, ok := strings.CutPrefix(x, "c:"); ok {
-			chats = append(chats, c)
-		} else if u, ok := strings.CutPrefix(x, "u:"); ok {
-			urls = append(urls, u)
+	add := func(list []string, who string) []string {
+		if who == "" || slices.Contains(list, who) {
+			return list
+		}
+		return append(list, who)
+	}
+	chats, urls = add(nil, j.ChatID), add(nil, j.CallbackURL)
+	for _, x := range joined {
+		if c, ok := strings.CutPrefix(x, chatMark); ok {
+			chats = add(chats, c)
+		} else if u, ok := strings.CutPrefix(x, urlMark); ok {
+			urls = add(urls, u)
 		}
 	}
 	return chats, urls, nil

@@ -22,7 +22,7 @@ func NewToggle(p TogglePayload, limit time.Duration, expires time.Time) Draft {
 	key := ToggleKey(p.Subnet)
 	return Draft{
 		Type: Toggle, Host: p.Host, Subnet: p.Subnet, Queue: HostQueue(p.Host),
-		JoinKey: key, OrderKey: key, Payload: mustJSON(p), Limit: limit, MaxTries: 1, Expires: expires,
+		JoinKey: key, Payload: mustJSON(p), Limit: limit, MaxTries: 1, Expires: expires,
 	}
 }
 

@@ -161,7 +161,7 @@ func TestNewToggle(t *testing.T) {
 	t.Parallel()
 	expires := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := tasks.Draft{
-		Type: tasks.Toggle, Host: "seoul-1", Subnet: 16, Queue: "host:seoul-1", JoinKey: "toggle:16", OrderKey: "toggle:16",
+		Type: tasks.Toggle, Host: "seoul-1", Subnet: 16, Queue: "host:seoul-1", JoinKey: "toggle:16",
 		Payload: []byte(`{"host":"seoul-1","server_ip":"198.51.100.7","subnet":16}`), Limit: 3 * time.Minute, MaxTries: 1, Expires: expires,
 	}
 	if diff := cmp.Diff(want, tasks.NewToggle(toggled, 3*time.Minute, expires)); diff != "" {

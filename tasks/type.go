@@ -35,11 +35,13 @@ type Spec struct {
 	// have it twice. Such a job is failed, not run again, when it was claimed
 	// by a worker that is gone. A payload may ask for it too (Draft.Once).
 	Once bool
+	// OnHost: its jobs may be of a host, and others may not.
+	OnHost bool
 }
 
 var specs = map[Type]Spec{
-	Toggle:   {Retryable: true, Owes: true},
-	Collect:  {Retryable: true},
+	Toggle:   {Retryable: true, Owes: true, OnHost: true},
+	Collect:  {Retryable: true, OnHost: true},
 	Callback: {Retryable: true},
 }
 

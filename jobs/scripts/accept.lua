@@ -1,59 +1,55 @@
 -- accept commits a new job: record, indexes, join key, idempotency key,
 -- job_event and asynq's task at once. Nothing of it exists before, all of it
 -- after.
--- KEYS   1 record  2 pointer  3 idempotency  4 join  5 order  6 open  7 stream
---        8 index by type  9 by chat  10 by host  11 audience
---        12 asynq:queues  13 asynq task  14 asynq pending or scheduled
+-- KEYS   1 record  2 idempotency  3 join  4 order  5 open  6 stream
+--        7 index by type  8 by chat  9 by host
+--        10 asynq:queues  11 asynq task  12 asynq pending or scheduled
 --        (those a job doesn't use stand for its record and are not touched)
 -- ARGV   1 id  2 now ms  3 idempotency fingerprint or ''  4 its window ms
---        5 '1' if it joins  6 '1' if it is ordered  7 chat or ''
---        8 callback URL or ''  9 host or ''  10 index member  11 stream max
---        12 seconds an index by chat outlives its last job
---        13..18 task  19 ms after which the caller has given up, or ''
---        20.. fields of the record
+--        5 index member  6 stream max
+--        7 seconds an index by chat outlives its last job, or '' if it was told
+--        so a moment ago
+--        8..13 task  14 ms after which the caller has given up, or ''
+--        15 about  16 spec  17 payload  18.. more fields of the record
 -- RETURNS  {'accepted'} | {'late'}: it had given up | {'exists'} | {'replay', id, joined} | {'conflict'} |
 --          {'join', id}: that job is unfinished, call join
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
-if late(ARGV[19]) then return {'late'} end
+local id, member, record = ARGV[1], ARGV[5], KEYS[1]
+if late(ARGV[14]) then return {'late'} end
 if ARGV[3] ~= '' then
-  local f = redis.call('HMGET', KEYS[3], 'fingerprint', 'job', 'joined')
+  local f = call('HMGET', KEYS[2], 'fingerprint', 'job', 'joined')
   if f[1] then
+    if f[2] == id then return {'exists'} end
     if f[1] == ARGV[3] then
-      redis.call('HSET', KEYS[3], 'replayed', '1')
+      call('HSET', KEYS[2], 'replayed', '1')
       return {'replay', f[2], f[3]}
     end
     return {'conflict'}
   end
 end
-if ARGV[5] == '1' then
-  local other = redis.call('SET', KEYS[4], ARGV[1], 'NX', 'GET')
-  if other then return {'join', other} end
+-- Whatever has a record stands in this index, so it tells whether there is one.
+if call('ZADD', KEYS[7], '0', member) == 0 then return {'exists'} end
+if KEYS[3] ~= record then
+  local other = call('SET', KEYS[3], id, 'NX', 'GET')
+  if other then
+    call('ZREM', KEYS[7], member)
+    return {'join', other}
+  end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 20))
-local head = true
-if ARGV[6] == '1' then head = redis.call('RPUSH', KEYS[5], ARGV[1]) == 1 end
-redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
-redis.call('ZADD', KEYS[8], 0, ARGV[10])
-if ARGV[9] ~= '' then
-  redis.call('SET', KEYS[2], ARGV[9])
-  redis.call('ZADD', KEYS[10], 0, ARGV[10])
+call('HSET', record, 'id', id, 'about', ARGV[15], 'spec', ARGV[16], 'payload', ARGV[17], 'state', 'queued', 'attempt', '1', 'run', '1', unpack(ARGV, 18))
+call('ZADD', KEYS[5], ARGV[2], id)
+if KEYS[9] ~= record then call('ZADD', KEYS[9], '0', member) end
+if KEYS[8] ~= record then
+  call('ZADD', KEYS[8], '0', member)
+  if ARGV[7] ~= '' then call('EXPIRE', KEYS[8], ARGV[7]) end
 end
-if ARGV[7] ~= '' then
-  redis.call('ZADD', KEYS[9], 0, ARGV[10])
-  redis.call('EXPIRE', KEYS[9], ARGV[12])
-  redis.call('SADD', KEYS[11], 'c:' .. ARGV[7])
-end
-if ARGV[8] ~= '' then redis.call('SADD', KEYS[11], 'u:' .. ARGV[8]) end
 if ARGV[3] ~= '' then
-  redis.call('HSET', KEYS[3], 'fingerprint', ARGV[3], 'job', ARGV[1], 'joined', '')
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
+  call('HSET', KEYS[2], 'fingerprint', ARGV[3], 'job', id, 'joined', '')
+  call('PEXPIRE', KEYS[2], ARGV[4])
 end
-if head then
-  enqueue(KEYS[12], KEYS[13], KEYS[14], task(13))
+if KEYS[4] == record or call('RPUSH', KEYS[4], id) == 1 then
+  enqueue(KEYS[10], KEYS[11], KEYS[12], 8)
 else
-  redis.call('HSET', KEYS[1], 'waiting', '1')
+  call('HSET', record, 'waiting', '1')
 end
-local r = {}
-for i = 20, #ARGV, 2 do r[ARGV[i]] = ARGV[i + 1] end
-tell(r, KEYS[7], ARGV[11])
+event(KEYS[6], ARGV[6], 'id', id, 'about', ARGV[15], 'state', 'queued', 'attempt', '1')
 return {'accepted'}

@@ -12,5 +12,5 @@ if r[2] ~= ARGV[2] or r[3] ~= ARGV[1] then
   return 'lost'
 end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'result', ARGV[6]) end
-again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], task(8), ARGV[3], ARGV[4], ARGV[5], ARGV[7], ARGV[14])
+again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], 8, ARGV[3], ARGV[4], ARGV[5], ARGV[7], ARGV[14])
 return 'ok'

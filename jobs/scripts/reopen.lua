@@ -30,7 +30,7 @@ redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 local head = true
 if ARGV[5] == '1' then head = redis.call('RPUSH', KEYS[5], ARGV[1]) == 1 end
 if head then
-  enqueue(KEYS[6], KEYS[7], KEYS[8], task(7))
+  enqueue(KEYS[6], KEYS[7], KEYS[8], 7)
 else
   redis.call('HSET', KEYS[1], 'waiting', '1')
 end

@@ -21,7 +21,7 @@ if r[4] == '1' then
   if head and head ~= ARGV[1] then return 'fine' end
   if not head then redis.call('RPUSH', KEYS[10], ARGV[1]) end
   redis.call('HDEL', KEYS[1], 'waiting')
-  enqueue(KEYS[3], KEYS[7], KEYS[5], task(15))
+  enqueue(KEYS[3], KEYS[7], KEYS[5], 15)
   return 'rescued'
 end
 if r[3] then
@@ -42,5 +42,5 @@ end
 if (r[6] == '1' and r[3]) or tonumber(r[5] or '0') + 1 >= tonumber(ARGV[5]) then
   return 'lost:' .. (r[3] or '')
 end
-again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], task(9), 'queued', 'its worker went away', 'crashes', ARGV[8], ARGV[3])
+again(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], 9, 'queued', 'its worker went away', 'crashes', ARGV[8], ARGV[3])
 return 'rescued'
