@@ -81,9 +81,9 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 	if j.ChatID != "" && !s.told.done(chat) {
 		keep = strconv.FormatInt(s.indexKeep(), 10)
 	}
-	queue := t.queue
-	if s.told.done(queue) {
-		t.queue = ""
+	task := t.args()
+	if s.told.done(t.queue) {
+		task[0] = ""
 	}
 	keys := []string{
 		rec, or(fingerprint != "", idemKey(r.IdempotencyScope)), or(j.JoinKey != "", h.join(j.JoinKey)), or(j.OrderKey != "", h.order(j.OrderKey)),
@@ -92,7 +92,7 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 	more := j.moreFields()
 	args := append(make([]any, 0, 17+len(more)),
 		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), h.member(j.ID), s.opt.EventStream, keep)
-	args = append(args, t.args()...)
+	args = append(args, task...)
 	args = append(args, s.givesUp(ctx), j.about().String(), spec, string(j.Payload))
 	args = append(args, more...)
 
@@ -103,7 +103,7 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 		}
 		switch res[0] {
 		case "accepted":
-			s.told.note(queue)
+			s.told.note(t.queue)
 			if keep != "" {
 				s.told.note(chat)
 			}

@@ -376,6 +376,22 @@ func TestFirstJobSaysWhatOthersNeedNot(t *testing.T) {
 	}
 }
 
+// Every job rings for its worker, whatever was told before.
+func TestEveryJobRings(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sub := b.rdb.Subscribe(b.ctx, jobs.BellChannel("host:h1"))
+	defer sub.Close()
+	_, err := sub.Receive(b.ctx)
+	must(t, err)
+	for n := range 3 {
+		b.accept(t, toggle(16+n))
+		if _, err := sub.ReceiveMessage(b.ctx); err != nil {
+			t.Fatalf("job %d rings for nobody: %v", n+1, err)
+		}
+	}
+}
+
 // Only a type whose jobs are looked for on hosts may have jobs there.
 func TestTypeOfNoHostIsRefusedOne(t *testing.T) {
 	t.Parallel()

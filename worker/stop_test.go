@@ -137,8 +137,8 @@ func TestStopWaitsForOutcomes(t *testing.T) {
 	t.Cleanup(func() { _ = rdb.Close() })
 	refused, let := make(chan struct{}, 1000), make(chan struct{})
 	rdb.AddHook(refuse{func(cmd redis.Cmder) bool {
-		// finish.lua has ten keys.
-		if a := cmd.Args(); cmd.Name() != "evalsha" || len(a) < 3 || a[2] != 10 {
+		// finish.lua has eleven keys.
+		if a := cmd.Args(); cmd.Name() != "evalsha" || len(a) < 3 || a[2] != 11 {
 			return false
 		}
 		select {

@@ -29,12 +29,11 @@ import (
 
 const (
 	// Lanes is how many calls or convoys are on their way at once before others
-	// wait for them. More of them make convoys shorter, and a busy process pays
-	// for the way more often.
-	Lanes = 1
-	// Patience is how long calls wait before they get a lane of their own: the
-	// most that a call to a Redis far away may wait for another.
-	Patience = 10 * time.Millisecond
+	// wait for them. More of them make convoys shorter, fewer make calls to a
+	// Redis far away wait longer.
+	Lanes = 2
+	// Patience is how long calls wait before they get a lane of their own.
+	Patience = 50 * time.Millisecond
 	// longest is how many calls travel in one convoy.
 	longest = 128
 )
