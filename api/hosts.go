@@ -126,7 +126,10 @@ func unknownHost(field string) *Problem {
 
 // registryAway is the answer when the registry can't be read or written.
 func (s *Server) registryAway(ctx context.Context, err error) *Problem {
-	return fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
+	if errors.Is(err, hosts.ErrUnavailable) {
+		err = errors.Join(jobs.ErrUnavailable, err)
+	}
+	return fromJobs(s.log(ctx), err)
 }
 
 // hostDocuments composes what is known of hosts with the toggles under way.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -92,7 +91,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		st, err = s.opt.Registry.State(ctx, h.Name)
 	}
 	if err != nil {
-		legacyProblem(w, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err)))
+		legacyProblem(w, s.registryAway(ctx, err))
 		return
 	}
 	doc, err := s.compose(ctx, h, st)

@@ -251,7 +251,7 @@ func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now tim
 	}
 	st, err := s.opt.Registry.State(ctx, h.Name)
 	if err != nil {
-		return fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
+		return s.registryAway(ctx, err)
 	}
 	if left := least - now.Sub(st.LastToggle[subnet]); left > 0 {
 		p := problem(http.StatusTooManyRequests, "too_soon", "", fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least))
@@ -276,7 +276,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 	case err == nil:
 		return h, nil
 	case !errors.Is(err, hosts.ErrUnknown):
-		return nil, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
+		return nil, s.registryAway(ctx, err)
 	}
 	field := "host"
 	if name == "" {
@@ -289,7 +289,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 func (s *Server) onlyHost(ctx context.Context) (*hosts.Info, *Problem) {
 	all, err := s.opt.Registry.All(ctx)
 	if err != nil {
-		return nil, fromJobs(s.log(ctx), errors.Join(jobs.ErrUnavailable, err))
+		return nil, s.registryAway(ctx, err)
 	}
 	switch len(all) {
 	case 0:

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,12 +11,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/app"
 	"switchyard/configs"
 	"switchyard/events"
+	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/tasks"
 )
@@ -83,7 +86,8 @@ func TestRolesWithTheirOwnRights(t *testing.T) {
 	api := b.start(t, b.config(b.user(t, "api", jobs.APIAccess())), app.API)
 	scheduler := b.config(b.user(t, "scheduler", jobs.SchedulerAccess()))
 	scheduler.Scheduler.SweepInterval = configs.Duration(50_000_000)
-	b.start(t, scheduler, app.Scheduler)
+	scheduler.Metrics.Listen = "127.0.0.1:0"
+	clock := b.start(t, scheduler, app.Scheduler)
 	b.start(t, b.config(b.user(t, "worker", jobs.WorkerAccess())), app.Worker)
 	first := b.start(t, b.config(b.asHost, host), app.Worker)
 
@@ -139,6 +143,28 @@ func TestRolesWithTheirOwnRights(t *testing.T) {
 		return err == nil && strings.Contains(answer, `"cancelled"`)
 	})
 	must(t, second.Stop(b.ctx))
+
+	// What operators look at, and a host that is no more.
+	b.wants(t, api, http.MethodGet, "/metrics", "", 200, "switchyard_queue_")
+	b.wants(t, api, http.MethodGet, "/monitoring/api/queues", "", 200, "host:seoul-1")
+	b.wants(t, api, http.MethodGet, "/monitoring/api/servers", "", 200, "servers")
+	if text := b.figures(t, clock.MetricsAddr()); !strings.Contains(text, "switchyard_queue_") {
+		t.Errorf("the scheduler tells nothing of queues:\n%s", text)
+	}
+	b.accepted(t, api, 12)
+	if status, answer, err := b.ask(api, http.MethodPost, "/api/v1/proxies/toggle", `{"subnet":12}`, "Idempotency-Key", "a"); err != nil || status != 202 {
+		t.Errorf("answer %d %s, %v", status, answer, err)
+	}
+	b.wants(t, api, http.MethodDelete, "/api/v1/hosts/seoul-1", "", 200, "seoul-1")
+	// One whose removal was broken off is the scheduler's.
+	registry := hosts.New(b.redis(t), time.Minute)
+	_, err = registry.Claim(b.ctx, hosts.Info{Name: "busan-1", Machine: "m", Process: "p", ServerIP: "203.0.113.9", Seen: time.Now().Add(-time.Hour)})
+	must(t, err)
+	must(t, registry.Remove(b.ctx, "busan-1", time.Now()))
+	b.eventually(t, "its removal is over", func() bool {
+		_, err := registry.Get(b.ctx, "busan-1")
+		return errors.Is(err, hosts.ErrUnknown)
+	})
 	for _, d := range b.denied(t) {
 		t.Errorf("Redis denied %s", d)
 	}
@@ -171,7 +197,7 @@ func TestStolenHost(t *testing.T) {
 		Draft: tasks.NewToggle(tasks.TogglePayload{Host: "seoul-2", ServerIP: "198.51.100.8", Subnet: 11}, 1e10, store.Now().Add(1e12)),
 	})
 	must(t, err)
-	must(t, admin.ZAdd(b.ctx, "sw:v1:owed", redis.Z{Score: 1, Member: a.ID + "|seoul-2|end"}).Err())
+	must(t, admin.ZAdd(b.ctx, "sw:v1:owed", redis.Z{Score: 1, Member: a.ID + "|seoul-2|end|1"}).Err())
 	must(t, admin.Set(b.ctx, "sw:v1:h:seoul-2:info", "{}", 0).Err())
 	must(t, admin.HSet(b.ctx, "asynq:workers:{other:1:x}", "t", "secret").Err())
 	before := snapshot(b.ctx, t, admin)
@@ -182,7 +208,7 @@ func TestStolenHost(t *testing.T) {
 	for _, attack := range []string{
 		// Others' jobs.
 		"HGETALL " + victim, "HSET " + victim + " state completed", "DEL " + victim, "GET sw:v1:h:seoul-2:info", "SET sw:v1:h:seoul-2:info x",
-		"ZRANGE sw:v1:h:seoul-2:open 0 -1", "HGETALL sw:v1:job:" + a.ID, "GET sw:v1:where:" + a.ID, "SMEMBERS sw:v1:h:seoul-2:audience:" + a.ID,
+		"ZRANGE sw:v1:h:seoul-2:open 0 -1", "HGETALL sw:v1:job:" + a.ID, "SMEMBERS sw:v1:h:seoul-2:audience:" + a.ID,
 		"RENAME " + victim + " sw:v1:h:seoul-1:x", "COPY " + victim + " sw:v1:h:seoul-1:x", "DUMP " + victim, "SORT " + victim,
 		"ZUNIONSTORE sw:v1:h:seoul-1:x 1 sw:v1:h:seoul-2:open", "SUNION sw:v1:hosts", "OBJECT ENCODING " + victim, "TYPE " + victim,
 		"ZREM sw:v1:h:seoul-2:processes x", "ZADD sw:v1:h:seoul-2:processes 1 x",

@@ -102,7 +102,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 }
 
 // mayHoldCallback are the places in Redis where a callback URL is kept.
-var mayHoldCallback = regexp.MustCompile(`^sw:v1:(h:seoul-1:audience:j_\w+|job:j_\w+ payload)$`)
+var mayHoldCallback = regexp.MustCompile(`^sw:v1:(h:seoul-1:job:j_\w+ spec|h:seoul-1:audience:j_\w+|job:j_\w+ payload)$`)
 
 func canaries(text string) (found []string) {
 	for _, c := range []string{

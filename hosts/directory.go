@@ -110,7 +110,7 @@ func (d *Directory) page(ctx context.Context) (*page, error) {
 		select {
 		case d.reading <- struct{}{}:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("reading hosts: %w", context.Cause(ctx))
+			return nil, unavailable("reading hosts", context.Cause(ctx))
 		}
 	}
 	defer func() { <-d.reading }()

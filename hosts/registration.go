@@ -75,14 +75,14 @@ func (r *Registry) register(ctx context.Context, i Info, how string) (before str
 	res, err := registerScript.Run(ctx, r.rdb, []string{registrationKey(i.Name), infoKey(i.Name), hostsKey},
 		i.Machine, i.Process, how, i.Seen.UnixMilli(), i.Seen.Add(r.ttl).UnixMilli(), i.ServerIP, b, i.Name).StringSlice()
 	if err != nil {
-		return "", fmt.Errorf("registering host %s: %w", i.Name, err)
+		return "", unavailable(fmt.Sprintf("registering host %s", i.Name), err)
 	}
 	if res[0] != "taken" {
 		return res[1], nil
 	}
 	since, err := strconv.ParseInt(res[2], 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("reading who has the name of host %s: %w", i.Name, err)
+		return "", unavailable(fmt.Sprintf("reading who has the name of host %s", i.Name), err)
 	}
 	return "", &TakenError{Host: i.Name, ServerIP: res[1], Since: time.UnixMilli(since)}
 }
@@ -96,7 +96,7 @@ func (r *Registry) Leave(ctx context.Context, i Info) error {
 		return fmt.Errorf("marshalling host %s: %w", i.Name, err)
 	}
 	if err := leaveScript.Run(ctx, r.rdb, []string{registrationKey(i.Name), infoKey(i.Name)}, i.Machine, i.Process, b).Err(); err != nil {
-		return fmt.Errorf("saying that host %s is gone: %w", i.Name, err)
+		return unavailable(fmt.Sprintf("saying that host %s is gone", i.Name), err)
 	}
 	return nil
 }

@@ -31,8 +31,18 @@ import (
 	"switchyard/tasks"
 )
 
-// ErrUnknown: no host of this name or address has ever registered.
-var ErrUnknown = errors.New("no such host")
+var (
+	// ErrUnknown: no host of this name or address has ever registered.
+	ErrUnknown = errors.New("no such host")
+	// ErrUnavailable: Redis could not be asked, or not be told. Every method may
+	// end with it.
+	ErrUnavailable = errors.New("the registry of hosts is out of reach")
+)
+
+// unavailable wraps an error of Redis itself so that callers see both.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
 
 // Info is what a host says of itself.
 type Info struct {
@@ -93,7 +103,7 @@ func (r *Registry) Online(i *Info, now time.Time) bool {
 func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	names, err := r.rdb.SMembers(ctx, hostsKey).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading hosts: %w", err)
+		return nil, unavailable("reading hosts", err)
 	}
 	if len(names) == 0 {
 		return nil, nil
@@ -105,7 +115,7 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	}
 	vals, err := r.rdb.MGet(ctx, keys...).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading hosts: %w", err)
+		return nil, unavailable("reading hosts", err)
 	}
 	var out []*Info
 	for i, v := range vals {
@@ -126,7 +136,7 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 func (r *Registry) Names(ctx context.Context) ([]string, error) {
 	names, err := r.rdb.SMembers(ctx, hostsKey).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading hosts: %w", err)
+		return nil, unavailable("reading hosts", err)
 	}
 	return names, nil
 }
@@ -138,7 +148,7 @@ func (r *Registry) Get(ctx context.Context, name string) (*Info, error) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknown, name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading host %s: %w", name, err)
+		return nil, unavailable(fmt.Sprintf("reading host %s", name), err)
 	}
 	var i Info
 	if err := json.Unmarshal([]byte(s), &i); err != nil {
@@ -154,7 +164,7 @@ func (r *Registry) SetDongle(ctx context.Context, host string, subnet int, d Don
 		return fmt.Errorf("marshalling dongle %d of host %s: %w", subnet, host, err)
 	}
 	if err := r.rdb.HSet(ctx, donglesKey(host), strconv.Itoa(subnet), b).Err(); err != nil {
-		return fmt.Errorf("writing dongle %d of host %s: %w", subnet, host, err)
+		return unavailable(fmt.Sprintf("writing dongle %d of host %s", subnet, host), err)
 	}
 	return nil
 }
@@ -162,7 +172,7 @@ func (r *Registry) SetDongle(ctx context.Context, host string, subnet int, d Don
 // SetLastToggle writes when a dongle's last toggle ended.
 func (r *Registry) SetLastToggle(ctx context.Context, host string, subnet int, at time.Time) error {
 	if err := r.rdb.HSet(ctx, togglesKey(host), strconv.Itoa(subnet), at.UnixMilli()).Err(); err != nil {
-		return fmt.Errorf("writing the last toggle of dongle %d of host %s: %w", subnet, host, err)
+		return unavailable(fmt.Sprintf("writing the last toggle of dongle %d of host %s", subnet, host), err)
 	}
 	return nil
 }
@@ -197,7 +207,7 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the dongles of host %s: %w", strings.Join(hosts, ", "), err)
+		return nil, unavailable(fmt.Sprintf("reading the dongles of host %s", strings.Join(hosts, ", ")), err)
 	}
 	out := make([]State, len(hosts))
 	for i, h := range hosts {

@@ -26,7 +26,7 @@ func (r *Registry) Remove(ctx context.Context, name string, now time.Time) error
 	res, err := removeScript.Run(ctx, r.rdb, []string{registrationKey(name), hostsKey, removedKey}, name, now.UnixMilli()).Text()
 	switch {
 	case err != nil:
-		return fmt.Errorf("removing host %s: %w", name, err)
+		return unavailable(fmt.Sprintf("removing host %s", name), err)
 	case res == "online":
 		return fmt.Errorf("host %s: %w", name, ErrOnline)
 	case res == "unknown":
@@ -41,7 +41,7 @@ func (r *Registry) Forget(ctx context.Context, name string) error {
 	res, err := forgetScript.Run(ctx, r.rdb,
 		[]string{registrationKey(name), hostsKey, infoKey(name), donglesKey(name), togglesKey(name)}, name).Text()
 	if err != nil {
-		return fmt.Errorf("forgetting host %s: %w", name, err)
+		return unavailable(fmt.Sprintf("forgetting host %s", name), err)
 	}
 	if res == "back" {
 		return fmt.Errorf("host %s: %w", name, ErrOnline)
@@ -55,7 +55,7 @@ func (r *Registry) Forget(ctx context.Context, name string) error {
 func (r *Registry) Removed(ctx context.Context, now time.Time) ([]string, error) {
 	all, err := r.rdb.ZRangeWithScores(ctx, removedKey, 0, -1).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading removed hosts: %w", err)
+		return nil, unavailable("reading removed hosts", err)
 	}
 	if len(all) == 0 {
 		return nil, nil
@@ -71,7 +71,7 @@ func (r *Registry) Removed(ctx context.Context, now time.Time) ([]string, error)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading removed hosts: %w", err)
+		return nil, unavailable("reading removed hosts", err)
 	}
 	var out []string
 	for i, z := range all {
@@ -83,7 +83,7 @@ func (r *Registry) Removed(ctx context.Context, now time.Time) ([]string, error)
 			continue
 		}
 		if err := r.rdb.ZRem(ctx, removedKey, name).Err(); err != nil {
-			return nil, fmt.Errorf("reading removed hosts: %w", err)
+			return nil, unavailable("reading removed hosts", err)
 		}
 	}
 	return out, nil

@@ -28,15 +28,19 @@ type Grant struct {
 	Channels []string
 }
 
-// hostsKey is package hosts' set of names, the only key of a host's
-// registration that is not under its own prefix.
-const hostsKey = Prefix + "hosts"
+// Of package hosts, what is not under a host's own prefix: the set of names, and
+// those that are being removed.
+const (
+	hostsKey   = Prefix + "hosts"
+	removedKey = Prefix + "hosts:removed"
+)
 
 // Commands by what they are for. There are none here that look over the whole
 // database, configure Redis, or concern other clients.
 var (
 	connection = words("ping info time select client|setname client|id role")
 	scripts    = words("eval evalsha script|load")
+	together   = words("multi exec discard")
 	reads      = words(`exists get mget strlen ttl pttl type hget hmget hgetall hexists hlen hkeys hvals lindex llen lrange
 		sismember smismember smembers scard zcard zcount zscore zmscore zrank zrange zrevrange zrangebyscore zrevrangebyscore
 		zrangebylex zrevrangebylex xlen xrange xrevrange`)
@@ -136,10 +140,13 @@ func SchedulerAccess() Access {
 	all := append(ownKeys(), "~"+home("*").prefix()+"*", "~asynq:{*")
 	return Access{
 		{Commands: slices.Concat(reads, writes, scripts), Keys: all},
-		{Commands: scripts, Keys: append(slices.Clone(all), "~"+streamKey, "~"+queuesKey)},
+		{Commands: scripts, Keys: append(slices.Clone(all), prefixed("~", streamKey, queuesKey, hostsKey)...)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
-		{Commands: words("sadd smembers scard"), Keys: []string{"~" + queuesKey}},
-		{Commands: reads, Keys: []string{"%R~" + hostsKey}},
+		{Commands: words("sadd srem smembers scard"), Keys: []string{"~" + queuesKey}},
+		// It ends what a broken-off removal of a host left.
+		{Commands: append(slices.Clone(reads), "srem"), Keys: []string{"~" + hostsKey}},
+		{Commands: append(slices.Clone(reads), "zrem"), Keys: []string{"~" + removedKey}},
+		{Commands: together},
 		{Commands: words("publish"), Channels: []string{"&" + bellPrefix + "*"}},
 	}
 }
@@ -150,6 +157,7 @@ func APIAccess() Access {
 	return Access{
 		{Commands: slices.Concat(reads, writes, scripts, words("xread memory|usage")), Keys: []string{"~" + Prefix + "*", "~asynq:*"}},
 		{Commands: words("publish"), Channels: []string{"&" + bellPrefix + "*", "&" + home("").cancels(), "&" + home("*").cancels()}},
+		{Commands: together},
 	}
 }
 

@@ -67,8 +67,9 @@ func Release() Outcome { return Outcome{kind: released} }
 // Postpone hands the job back for at least delay, without counting a try.
 func Postpone(delay time.Duration) Outcome { return Outcome{kind: postponed, delay: delay} }
 
-// With has also done before the outcome is recorded. It is repeated, with the
-// recording, until Redis has taken both.
+// With has also done before the outcome is recorded. Where that ends with
+// jobs.ErrUnavailable it is repeated, with the recording, until Redis has taken
+// both; any other error is logged, and the outcome recorded all the same.
 func (o Outcome) With(also func(context.Context) error) Outcome {
 	o.also = also
 	return o

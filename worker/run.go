@@ -210,8 +210,12 @@ func (w *Worker) conclude(claim *jobs.Claim, out Outcome, result json.RawMessage
 	record := func(what string, f func(context.Context) error) {
 		w.record(claim, what, func(ctx context.Context) error {
 			if out.also != nil {
-				if err := out.also(ctx); err != nil {
-					return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
+				err := out.also(ctx)
+				if errors.Is(err, jobs.ErrUnavailable) {
+					return err
+				}
+				if err != nil {
+					w.opt.Log.Error("what goes with the job's end could not be noted", "job", claim.ID, "type", claim.Type, "err", err)
 				}
 			}
 			return f(ctx)

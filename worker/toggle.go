@@ -47,7 +47,13 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 		return Release()
 	}
 	state := h.stateAfter(ctx, d, result.ToggleOutcome)
-	ended := func(ctx context.Context) error { return h.ended(ctx, p.Subnet, state) }
+	ended := func(ctx context.Context) error {
+		err := h.ended(ctx, p.Subnet, state)
+		if errors.Is(err, hosts.ErrUnavailable) {
+			return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
+		}
+		return err
+	}
 	switch {
 	case err == nil && result.Success:
 		return Done(result).With(ended)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -462,4 +463,34 @@ func TestForeignTask(t *testing.T) {
 		b.taskGone(t, fmt.Sprint(i))
 	}
 	b.ended(t, b.accept(t, callback()))
+}
+
+// What goes with an outcome is done again while Redis is away, and whatever else
+// is wrong with it keeps no job from ending.
+func TestWhatGoesWithAnOutcome(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		errs  []error
+		calls int64
+	}{
+		"done":             {[]error{nil}, 1},
+		"away, then done":  {[]error{jobs.ErrUnavailable, fmt.Errorf("noting: %w", jobs.ErrUnavailable), nil}, 3},
+		"can't be done":    {[]error{errors.New("not JSON")}, 1},
+		"away, then can't": {[]error{jobs.ErrUnavailable, errors.New("not JSON")}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			var calls atomic.Int64
+			b.start(t, func(context.Context, *worker.Run) worker.Outcome {
+				return worker.Done(1).With(func(context.Context) error { return tt.errs[calls.Add(1)-1] })
+			})
+			if j := b.ended(t, b.accept(t, callback())); j.State != jobs.Completed || string(j.Result) != "1" {
+				t.Errorf("record is %+v", j)
+			}
+			if n := calls.Load(); n != tt.calls {
+				t.Errorf("done %d times, want %d", n, tt.calls)
+			}
+		})
+	}
 }
