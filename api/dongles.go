@@ -90,7 +90,7 @@ func (m *maybe[T]) OnParamSet(isSet bool, _ any) { m.given = isSet }
 type proxiesInput struct {
 	Host      string         `query:"host" maxLength:"64" doc:"Only dongles of this host" example:"seoul-1"`
 	Connected maybe[bool]    `query:"connected" doc:"Only those that are connected, or only those that are not" example:"true"`
-	PLMN      string         `query:"plmn" pattern:"^[0-9]{5,6}$" patternDescription:"a network's number, of 5 or 6 digits" doc:"Only those in this mobile network" example:"45008"`
+	PLMN      string         `query:"plmn" pattern:"^[0-9]{5,6}$" doc:"Only those in this mobile network, by its number of 5 or 6 digits" example:"45008"`
 	MinRSRP   maybe[float64] `query:"min_rsrp" minimum:"-200" maximum:"0" doc:"Only those with at least this RSRP, in dBm" example:"-100"`
 }
 

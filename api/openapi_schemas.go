@@ -14,9 +14,12 @@ import (
 // nullable are the members that are a document or null. huma describes members
 // that way only where they are scalars.
 var nullable = map[string][]string{
-	"ToggleResult":  {"signal"},
-	"ToggleOutcome": {"signal"},
-	"ProxyStatus":   {"signal"},
+	"ToggleResult":   {"signal"},
+	"ToggleOutcome":  {"signal"},
+	"ProxyStatus":    {"signal"},
+	"HostDocument":   {"hub_info"},
+	"DongleDocument": {"signal", "quality"},
+	"SignalQuality":  {"rsrp", "rsrq", "sinr"},
 }
 
 // words are the members with a fixed set of values, in types that know nothing

@@ -168,6 +168,9 @@ async function check(dir) {
   const page = await good(200, "GET", "/api/v1/jobs?limit=2");
   await good(200, "GET", `/api/v1/jobs?limit=2&cursor=${encodeURIComponent(page.body.next_cursor)}`);
   await good(200, "GET", "/api/v1/jobs?chat_id=-12345678&type=toggle&state=completed&host=demo");
+  for (const list of ["hosts", "hosts/demo", "proxies", "proxies?connected=true&plmn=45008&min_rsrp=-140&host=demo", "proxies?connected=false"]) await good(200, "GET", `/api/v1/${list}`);
+  await good(409, "DELETE", "/api/v1/hosts/demo"); // it is online
+  for (const method of ["GET", "DELETE"]) await good(404, method, "/api/v1/hosts/nowhere");
 
   const unknown = "/api/v1/jobs/j_01k9zd3v5y8m1q2r3s4t5v6w7x";
   for (const [method, address] of [["GET", unknown], ["POST", `${unknown}/cancel`], ["POST", `${unknown}/retry`]]) await good(404, method, address);
@@ -187,6 +190,7 @@ async function check(dir) {
   await bad(400, "GET", "/toggle/99");
   await bad(400, "GET", "/toggle/abc");
   await bad(400, "GET", "/api/v1/jobs?limit=0");
+  for (const query of ["connected=perhaps", "plmn=KT", "min_rsrp=strong", "colour=red"]) await bad(400, "GET", `/api/v1/proxies?${query}`);
   await bad(400, "GET", "/api/v1/jobs?limit=many");
   await bad(400, "GET", `/api/v1/jobs/${"a".repeat(65)}`);
   await bad(400, "POST", toggle, { port: "10011" });
