@@ -147,7 +147,7 @@ func (a *App) stopAPI(ctx context.Context) error {
 	}
 	draining.Wait()
 	a.serving.Wait()
-	return errors.Join(append(errs, a.monitoring.Close())...)
+	return errors.Join(errors.Join(errs...), a.monitoring.Close())
 }
 
 func bounded(ctx context.Context, d time.Duration, f func(context.Context) error) error {

@@ -188,11 +188,11 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 // sweepEntry looks at one job of a home's open ones; left tells that it is no
 // longer one of them.
 func (s *Store) sweepEntry(ctx context.Context, h home, id string, f found, now time.Time, rules rescueRules, n *Swept) (left bool, err error) {
+	if f.err != nil {
+		n.Unreadable, n.Fault = n.Unreadable+1, f.err
+		return false, nil //nolint:nilerr // it is passed over, and told of in n
+	}
 	switch j := f.job; {
-	case f.err != nil:
-		n.Unreadable++
-		n.Fault = f.err
-		return false, nil
 	case j == nil:
 		if err := s.rdb.ZRem(ctx, h.open(), id).Err(); err != nil {
 			return false, unavailable("forgetting job "+id, err)
