@@ -129,7 +129,7 @@ func TestRedisDiesWhileRequestsWait(t *testing.T) {
 	t.Parallel()
 	b := setup(t, brief).register(t, seoul)
 	later := b.later(t, http.MethodPost, togglePath, `{"port":10016,"wait":50}`)
-	short := b.later(t, http.MethodPost, togglePath, `{"port":10017,"wait":1}`)
+	short := b.later(t, http.MethodPost, togglePath, `{"port":10017,"wait":5}`) // longer than both take to come that far
 	b.eventually(t, "both wait", func() bool { return b.hub.Watching() == 2 })
 	b.srv.Kill()
 	a := receive(t, b, short)

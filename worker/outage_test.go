@@ -112,7 +112,13 @@ func TestStopWithoutRedis(t *testing.T) {
 		t.Fatal("the worker did not stop")
 	}
 	must(t, b.srv.Restart(b.ctx))
-	if j := b.get(t, id); j.State != jobs.Running || j.Attempt != 1 {
+	var j *jobs.Job
+	b.eventually(t, "Redis is found again", func() bool {
+		var err error
+		j, err = b.store.Get(b.ctx, id)
+		return err == nil
+	})
+	if j.State != jobs.Running || j.Attempt != 1 {
 		t.Errorf("record is %+v, want it running still", j)
 	}
 }
