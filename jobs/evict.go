@@ -53,7 +53,9 @@ func (s *Store) Evict(ctx context.Context, host string, before time.Time) (ended
 	return ended, false, s.dropQueues(ctx, host)
 }
 
-// evict ends one job, whoever has it, and drops its task.
+// evict ends one job, whoever has it. Its task is stale then, and goes with its
+// queue, or when a worker of a host that has come back fetches it: without its
+// message asynq would take the queue for empty there.
 func (s *Store) evict(ctx context.Context, h home, id string) error {
 	for range evictTries {
 		j, err := s.getAt(ctx, h, id)
@@ -78,17 +80,7 @@ func (s *Store) evict(ctx context.Context, h home, id string) error {
 		if isLost(err) {
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		t, err := s.tasks.make(j, j.Attempt, time.Time{})
-		if err != nil {
-			return err
-		}
-		if err := s.rdb.Del(ctx, t.key).Err(); err != nil {
-			return unavailable("dropping the task of job "+id, err)
-		}
-		return nil
+		return err
 	}
 	return fmt.Errorf("ending job %s: it changed %d times in between: %w", id, evictTries, ErrUnavailable)
 }
