@@ -875,7 +875,7 @@ func TestSweepGetsPastAHostsJunk(t *testing.T) {
 			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:h1:processes").Err(), b.rdb.Set(b.ctx, "sw:v1:h:h1:processes", "x", 0).Err())
 		},
 		"a record of another host": func(b *bundle, id string) error {
-			return b.rdb.HSet(b.ctx, record+id, "about", `{"type":"toggle","host":"h2"}`, "expires", "1").Err()
+			return b.rdb.HSet(b.ctx, record+id, "about", "toggle|h2|16|", "expires", "1").Err()
 		},
 		"another job's id": func(b *bundle, id string) error {
 			return b.rdb.HSet(b.ctx, record+id, "id", "j_another", "expires", "1").Err()
@@ -914,5 +914,23 @@ func TestSweepGetsPastAHostsJunk(t *testing.T) {
 				t.Errorf("put into another's queue: %v", p)
 			}
 		})
+	}
+}
+
+// Nor can a host have another's job ended by a record under its own prefix that
+// says that it is that one.
+func TestSweepIsNoHostsTool(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	victim := toggle(17)
+	victim.Host, victim.Queue = "h2", tasks.HostQueue("h2")
+	id := b.accept(t, victim)
+	must(t, b.rdb.Copy(b.ctx, "sw:v1:h:h2:job:"+id, "sw:v1:h:h1:job:"+id, 0, true).Err())
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "expires", "1").Err())
+	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:h:h1:open", redis.Z{Score: 1, Member: id}).Err())
+	n, err := b.store.NewSweeper(discard).Sweep(b.ctx, []string{"h1", "h2"})
+	must(t, err)
+	if j := b.get(t, id); j.State != jobs.Queued || n.Expired != 0 || n.Unreadable != 1 {
+		t.Errorf("the other host's job is %s; swept %+v", j.State, n)
 	}
 }
