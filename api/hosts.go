@@ -153,6 +153,9 @@ func (s *Server) hostDocuments(ctx context.Context, all []*hosts.Info) ([]HostDo
 	now := s.opt.Store.Now()
 	docs := make([]HostDocument, len(all))
 	for i, h := range all {
+		if err := errors.Join(h.Fault, states[i].Fault); err != nil {
+			s.log(ctx).Warn("what a host wrote of itself can't be read; it is shown without", "host", h.Name, "err", err)
+		}
 		d := HostDocument{
 			Host: h.Name, ServerIP: h.ServerIP, Status: "offline", LastSeenAt: timeOrNull(h.Seen), StartedAt: timeOrNull(h.Started),
 			Version: h.Version, Expected: len(h.Dongles), Physical: h.Physical, HubInfo: h.Hub, Dongles: make([]DongleDocument, 0, len(h.Dongles)),
@@ -220,11 +223,20 @@ func (s *Server) removeHost(ctx context.Context, in *hostInput) (*hostRemovedOut
 func (s *Server) removing(ctx context.Context, name string) (*hosts.Info, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
-	h, p := s.registered(ctx, name)
-	if p != nil {
-		return nil, p
+	if !tasks.ValidHost(name) {
+		return nil, unknownHost("host")
 	}
-	err := s.opt.Registry.Remove(ctx, name, s.opt.Store.Now())
+	h, err := s.opt.Registry.Get(ctx, name)
+	switch {
+	case errors.Is(err, hosts.ErrUnknown):
+		return nil, unknownHost("host")
+	case errors.Is(err, hosts.ErrUnavailable):
+		return nil, s.registryAway(ctx, err)
+	case err != nil:
+		s.log(ctx).Warn("a host whose entry can't be read is removed", "host", name, "err", err)
+		h = &hosts.Info{Name: name}
+	}
+	err = s.opt.Registry.Remove(ctx, name, s.opt.Store.Now())
 	switch {
 	case errors.Is(err, hosts.ErrOnline):
 		return nil, hostOnline(name)

@@ -282,6 +282,23 @@ func TestHostIsRemoved(t *testing.T) {
 	b.toggle(t, `{"subnet":17,"host":"seoul-1"}`).wants(t, 202, `{"job_id":"`+queued+`","status":"queued","joined":true}`)
 }
 
+// Ensure a host whose entry can't be read is shown, as offline, keeps nobody from
+// the others, and can be removed.
+func TestHostThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t).register(t, seoul, busan)
+	must(t, b.registry.Leave(b.ctx, seoul))
+	must(t, b.rdb.Set(b.ctx, "sw:v1:h:seoul-1:info", "{", 0).Err())
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:seoul-1:dongles", "16", "{").Err())
+	b.toggle(t, `{"subnet":16,"host":"busan-1"}`).jobID(t)
+	a := b.get(t, hostsPath)
+	if a.status != 200 || !strings.Contains(a.body, `"host":"seoul-1","server_ip":"","status":"offline"`) || !strings.Contains(a.body, `"host":"busan-1"`) {
+		t.Errorf("answer %d %s", a.status, a.body)
+	}
+	b.remove(t).wants(t, 200, `{"host":"seoul-1","failed_jobs":0}`)
+	b.nothingLeft(t)
+}
+
 // Ensure a removal that broke off is ended by the next one, however far it came,
 // also over more jobs than one step ends.
 func TestHostRemovalIsRepeatable(t *testing.T) {

@@ -36,15 +36,19 @@ func (a *App) survey(ctx context.Context) (metrics.Survey, error) {
 	now := a.store.Now()
 	var out metrics.Survey
 	queues := []string{tasks.QueueDelivery, tasks.QueueDefault}
-	for _, h := range all {
+	names := make([]string, len(all))
+	for i, h := range all {
+		names[i] = h.Name
+	}
+	states, err := a.registry.States(ctx, names)
+	if err != nil {
+		return metrics.Survey{}, err
+	}
+	for i, h := range all {
 		queues = append(queues, tasks.HostQueue(h.Name), tasks.HostStatusQueue(h.Name))
-		st, err := a.registry.State(ctx, h.Name)
-		if err != nil {
-			return metrics.Survey{}, err
-		}
 		host := metrics.Host{Name: h.Name, Online: a.registry.Online(h, now), Dongles: len(h.Dongles)}
 		for _, n := range h.Dongles {
-			if st.Dongles[n].Connected {
+			if states[i].Dongles[n].Connected {
 				host.Connected++
 			}
 		}

@@ -441,11 +441,15 @@ func TestSettler_many(t *testing.T) {
 func TestSettlerPassesOverWhatItCantSettle(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broken, whole := b.toggle(t, 16), b.toggle(t, 17)
-	for _, id := range []string{broken, whole} {
+	broken, other, audience, whole := b.toggle(t, 16), b.toggle(t, 18), b.toggle(t, 19), b.toggle(t, 17)
+	for _, id := range []string{broken, other, audience, whole} {
 		must(t, b.begin(t, id).Finish(b.ctx, jobs.End{State: jobs.Failed, Error: "x"}))
 	}
 	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:seoul-1:job:"+broken, "attempt", "many").Err())
+	for _, k := range []string{"sw:v1:h:seoul-1:job:" + other, "sw:v1:h:seoul-1:audience:" + audience} {
+		must(t, b.rdb.Del(b.ctx, k).Err())
+		must(t, b.rdb.Set(b.ctx, k, "of another kind", 0).Err())
+	}
 	ctx, cancel := context.WithCancel(b.ctx)
 	var done sync.WaitGroup
 	defer done.Wait()

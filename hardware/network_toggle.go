@@ -127,10 +127,11 @@ const codeDialling = 112001
 // dataswitch turns mobile data off, holds it off, and turns it on again. It is
 // turned on whatever happens.
 func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, ip netip.Addr, err error) {
+	left, _ := t.d.unfinished() // unreadable, so no use to anybody
+	off := left.DataOff         // since a killed toggle; or perhaps so
 	if err := t.d.leave(func(u *unfinished) { u.DataOff = true }); err != nil {
 		return noAddress, netip.Addr{}, err
 	}
-	off := false // or perhaps so
 	defer func() {
 		if !off {
 			err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
@@ -144,7 +145,7 @@ func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, 
 		err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
 	}()
 	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }, refusedForNow); err != nil {
-		off = !untouched(err)
+		off = off || !untouched(err)
 		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data off: %w", err)
 	}
 	off = true

@@ -82,6 +82,29 @@ func TestWhatAKilledToggleLeftIsPutBack(t *testing.T) {
 	}
 }
 
+// Mobile data that a killed toggle left off, and that the modem doesn't take back
+// now, is still noted after a toggle that it refuses, too.
+func TestDataLeftOffStaysNoted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, hardware.NoConnectivity)
+		p.data = false
+		p.ways[hardware.MethodNetMode], p.ways[hardware.MethodDataswitch] = ignored, refused
+		d := p.dongle(t, p.modem())
+		left := []byte(`{"data_off":true}`)
+		if err := os.WriteFile(p.note, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := &journal{CheckFn: func(context.Context) error { return nil }}
+		if out, err := p.ladder().Toggle(t.Context(), d, j.hooks()); err != nil || out.Success {
+			t.Errorf("ended with %+v, %v", out, err)
+		}
+		if got, err := os.ReadFile(p.note); err != nil || !bytes.Equal(got, left) {
+			t.Errorf("noted is %q, %v, want it as it was", got, err)
+		}
+	})
+}
+
 // A toggle that is no longer its worker's touches nothing, and one that is
 // cancelled while a silent modem is to be put in order ends at once; either way
 // what is left to put back stays noted for the next one.

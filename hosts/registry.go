@@ -11,6 +11,10 @@
 // it was away hears of it by its next heartbeat. A host that is no more is
 // removed (Remove, Forget), once it is offline.
 //
+// A host's process may write whatever it likes under its prefix, also that of a
+// stolen machine or of another version. What can't be read there is that host's
+// fault (Info.Fault, State.Fault), and keeps nobody from reading the others.
+//
 // Times are Redis' clock, as the caller passes them. Registry is safe for
 // concurrent use.
 package hosts
@@ -39,10 +43,16 @@ var (
 	ErrUnavailable = errors.New("the registry of hosts is out of reach")
 )
 
-// unavailable wraps an error of Redis itself so that callers see both.
+// unavailable wraps an error of Redis itself so that callers see both. A key of
+// another kind than expected is no outage: no repetition mends it.
 func unavailable(doing string, err error) error {
+	if wrongKind(err) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
 	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 }
+
+func wrongKind(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
 
 // Info is what a host says of itself.
 type Info struct {
@@ -62,6 +72,8 @@ type Info struct {
 	// where the USB can't be read.
 	Physical int            `json:"physical"`
 	Hub      *tasks.HubInfo `json:"hub_info,omitempty"`
+	// Fault is why nothing but the name could be read.
+	Fault error `json:"-"`
 }
 
 // Has reports whether the host has the dongle.
@@ -99,7 +111,8 @@ func (r *Registry) Online(i *Info, now time.Time) bool {
 	return !i.Left && !i.Seen.IsZero() && now.Sub(i.Seen) < r.ttl
 }
 
-// All returns every host, by name.
+// All returns every host, by name. One whose entry can't be read is among them,
+// as offline and without dongles.
 func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	names, err := r.rdb.SMembers(ctx, hostsKey).Result()
 	if err != nil {
@@ -120,16 +133,27 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	var out []*Info
 	for i, v := range vals {
 		s, ok := v.(string)
-		if !ok {
+		if !ok || !tasks.ValidHost(names[i]) {
 			continue
 		}
-		var info Info
-		if err := json.Unmarshal([]byte(s), &info); err != nil {
-			return nil, fmt.Errorf("reading host %s: %w", names[i], err)
+		info, err := parseInfo(names[i], s)
+		if err != nil {
+			info = &Info{Name: names[i], Fault: err}
 		}
-		out = append(out, &info)
+		out = append(out, info)
 	}
 	return out, nil
+}
+
+// parseInfo reads what a host says of itself. Its name is the one it is found
+// by, whatever it says: it may not pass itself off as another.
+func parseInfo(name, entry string) (*Info, error) {
+	var i Info
+	if err := json.Unmarshal([]byte(entry), &i); err != nil {
+		return nil, fmt.Errorf("reading host %s: %w", name, err)
+	}
+	i.Name = name
+	return &i, nil
 }
 
 // Names returns the name of every host.
@@ -138,7 +162,7 @@ func (r *Registry) Names(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, unavailable("reading hosts", err)
 	}
-	return names, nil
+	return slices.DeleteFunc(names, func(n string) bool { return !tasks.ValidHost(n) }), nil
 }
 
 // Get returns one host. Error: ErrUnknown.
@@ -150,11 +174,7 @@ func (r *Registry) Get(ctx context.Context, name string) (*Info, error) {
 	if err != nil {
 		return nil, unavailable(fmt.Sprintf("reading host %s", name), err)
 	}
-	var i Info
-	if err := json.Unmarshal([]byte(s), &i); err != nil {
-		return nil, fmt.Errorf("reading host %s: %w", name, err)
-	}
-	return &i, nil
+	return parseInfo(name, s)
 }
 
 // SetDongle writes what was collected of one dongle.
@@ -181,6 +201,8 @@ func (r *Registry) SetLastToggle(ctx context.Context, host string, subnet int, a
 type State struct {
 	Dongles    map[int]Dongle
 	LastToggle map[int]time.Time
+	// Fault is why some of it is missing.
+	Fault error
 }
 
 // State reads the last known state of a host's dongles.
@@ -189,10 +211,11 @@ func (r *Registry) State(ctx context.Context, host string) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return all[0], nil
+	return all[0], all[0].Fault
 }
 
-// States reads the last known state of the dongles of some hosts.
+// States reads the last known state of the dongles of some hosts. What can't be
+// read of one is left out, and its State says so.
 func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) {
 	if len(hosts) == 0 {
 		return nil, nil
@@ -206,25 +229,30 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !wrongKind(err) {
 		return nil, unavailable(fmt.Sprintf("reading the dongles of host %s", strings.Join(hosts, ", ")), err)
 	}
 	out := make([]State, len(hosts))
 	for i, h := range hosts {
-		if out[i], err = parseState(h, dongles[i].Val(), toggles[i].Val()); err != nil {
-			return nil, err
+		for _, err := range []error{dongles[i].Err(), toggles[i].Err()} {
+			if err != nil && !wrongKind(err) {
+				return nil, unavailable("reading the dongles of host "+h, err)
+			}
 		}
+		out[i] = parseState(h, dongles[i].Val(), toggles[i].Val())
+		out[i].Fault = errors.Join(out[i].Fault, dongles[i].Err(), toggles[i].Err())
 	}
 	return out, nil
 }
 
-func parseState(host string, dongles, toggles map[string]string) (State, error) {
+func parseState(host string, dongles, toggles map[string]string) State {
 	st := State{Dongles: map[int]Dongle{}, LastToggle: map[int]time.Time{}}
 	for k, v := range dongles {
 		n, numErr := strconv.Atoi(k)
 		var d Dongle
 		if err := errors.Join(numErr, json.Unmarshal([]byte(v), &d)); err != nil {
-			return State{}, fmt.Errorf("reading dongle %s of host %s: %w", k, host, err)
+			st.Fault = fmt.Errorf("reading dongle %s of host %s: %w", k, host, err)
+			continue
 		}
 		st.Dongles[n] = d
 	}
@@ -232,9 +260,10 @@ func parseState(host string, dongles, toggles map[string]string) (State, error) 
 		n, numErr := strconv.Atoi(k)
 		ms, msErr := strconv.ParseInt(v, 10, 64)
 		if err := errors.Join(numErr, msErr); err != nil {
-			return State{}, fmt.Errorf("reading the last toggle of dongle %s of host %s: %w", k, host, err)
+			st.Fault = fmt.Errorf("reading the last toggle of dongle %s of host %s: %w", k, host, err)
+			continue
 		}
 		st.LastToggle[n] = time.UnixMilli(ms).UTC()
 	}
-	return st, nil
+	return st
 }

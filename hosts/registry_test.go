@@ -226,12 +226,13 @@ func TestUnknown(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // Ensure what can't be read is an error that says what it is, and a name
-// without a host behind it is passed over.
+// without a host behind it, or that can't be a host's, is passed over.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	must(t, b.reg.Register(b.ctx, info("a")))
-	must(t, b.rdb.SAdd(b.ctx, "sw:v1:hosts", "ghost").Err())
+	must(t, b.rdb.SAdd(b.ctx, "sw:v1:hosts", "ghost", "a:job:j_1").Err())
+	must(t, b.rdb.Set(b.ctx, "sw:v1:h:a:job:j_1:info", "{}", 0).Err())
 	all, err := b.reg.All(b.ctx)
 	if diff := cmp.Diff([]string{"a"}, names(all)); err != nil || diff != "" {
 		t.Errorf("with a name alone: %v, %v", names(all), err)
@@ -250,9 +251,72 @@ func TestUnreadable(t *testing.T) {
 		must(t, b.rdb.Del(b.ctx, key).Err())
 	}
 	must(t, b.rdb.Set(b.ctx, "sw:v1:h:a:info", "{", 0).Err())
-	for what, err := range map[string]error{"get": second(b.reg.Get(b.ctx, "a")), "all": second(b.reg.All(b.ctx))} {
-		if err == nil || !strings.Contains(err.Error(), "host a") {
-			t.Errorf("%s: %v", what, err)
-		}
+	if _, err := b.reg.Get(b.ctx, "a"); err == nil || !strings.Contains(err.Error(), "host a") {
+		t.Errorf("get: %v", err)
+	}
+	all, err = b.reg.All(b.ctx)
+	if err != nil || len(all) != 1 || all[0].Name != "a" || all[0].Fault == nil || b.reg.Online(all[0], now) {
+		t.Errorf("all: %+v, %v, want a alone, offline, with what is wrong", all, err)
+	}
+}
+
+// Ensure whatever a host writes under its own prefix keeps nobody from finding
+// the others and reading their state, nor passes it off as another; and that it
+// can be removed.
+func TestOneHostsJunkIsItsOwn(t *testing.T) {
+	t.Parallel()
+	for name, junk := range map[string]func(b *bundle) error{
+		"no entry that can be read": func(b *bundle) error { return b.rdb.Set(b.ctx, "sw:v1:h:junk:info", "{", 0).Err() },
+		"another's name": func(b *bundle) error {
+			return b.rdb.Set(b.ctx, "sw:v1:h:junk:info", `{"name":"good","server_ip":"203.0.113.9"}`, 0).Err()
+		},
+		"no dongle that can be read": func(b *bundle) error { return b.rdb.HSet(b.ctx, "sw:v1:h:junk:dongles", "16", "{").Err() },
+		"dongles of another kind":    func(b *bundle) error { return b.rdb.Set(b.ctx, "sw:v1:h:junk:dongles", "x", 0).Err() },
+		"toggles of another kind":    func(b *bundle) error { return b.rdb.Set(b.ctx, "sw:v1:h:junk:toggles", "x", 0).Err() },
+		"registration of another kind": func(b *bundle) error {
+			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:junk:registration").Err(), b.rdb.Set(b.ctx, "sw:v1:h:junk:registration", "x", 0).Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			good, bad := info("good"), info("junk")
+			bad.ServerIP = "198.51.100.8"
+			must(t, b.reg.Register(b.ctx, good))
+			must(t, b.reg.Register(b.ctx, bad))
+			must(t, b.reg.SetDongle(b.ctx, "good", 16, hosts.Dongle{Connected: true}))
+			must(t, junk(b))
+			d := hosts.NewDirectory(b.reg, clock)
+			got, err := d.FindNow(b.ctx, "good", "")
+			must(t, err)
+			if diff := cmp.Diff(&good, got); diff != "" {
+				t.Errorf("found (-want +got):\n%s", diff)
+			}
+			all, err := b.reg.All(b.ctx)
+			if diff := cmp.Diff([]string{"good", "junk"}, names(all)); err != nil || diff != "" {
+				t.Errorf("all: %v, %v", names(all), err)
+			}
+			states, err := b.reg.States(b.ctx, []string{"junk", "good"})
+			must(t, err)
+			if st := states[1]; !st.Dongles[16].Connected || st.Fault != nil {
+				t.Errorf("the state of the other is %+v", st)
+			}
+
+			later := now.Add(time.Hour)
+			must(t, b.reg.Remove(b.ctx, "junk", later))
+			removed, err := b.reg.Removed(b.ctx, later)
+			if err != nil || !slices.Equal(removed, []string{"junk"}) {
+				t.Errorf("removed: %v, %v", removed, err)
+			}
+			must(t, b.reg.Forget(b.ctx, "junk"))
+			if found, err := b.reg.Names(b.ctx); err != nil || !slices.Equal(found, []string{"good"}) {
+				t.Errorf("names: %v, %v", found, err)
+			}
+			// Nor does it hold up those who look after removed hosts by coming back.
+			must(t, junk(b))
+			if _, err := b.reg.Removed(b.ctx, later); err != nil {
+				t.Errorf("removed, afterwards: %v", err)
+			}
+		})
 	}
 }

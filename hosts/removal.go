@@ -70,11 +70,16 @@ func (r *Registry) Removed(ctx context.Context, now time.Time) ([]string, error)
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !wrongKind(err) {
 		return nil, unavailable("reading removed hosts", err)
 	}
 	var out []string
 	for i, z := range all {
+		for _, err := range []error{registered[i].Err(), removing[i].Err()} {
+			if err != nil && !wrongKind(err) {
+				return nil, unavailable("reading removed hosts", err)
+			}
+		}
 		name := fmt.Sprint(z.Member)
 		back := registered[i].Val() && !removing[i].Val()
 		long := !registered[i].Val() && now.Sub(time.UnixMilli(int64(z.Score))) > removedWatch

@@ -40,7 +40,7 @@ const (
 var (
 	connection = words("ping info time select client|setname client|id role")
 	scripts    = words("eval evalsha script|load")
-	together   = words("multi exec discard")
+	together   = words("multi exec discard unwatch")
 	reads      = words(`exists get mget strlen ttl pttl type hget hmget hgetall hexists hlen hkeys hvals lindex llen lrange
 		sismember smismember smembers scard zcard zcount zscore zmscore zrank zrange zrevrange zrangebyscore zrevrangebyscore
 		zrangebylex zrevrangebylex xlen xrange xrevrange`)
@@ -139,7 +139,7 @@ func WorkerAccess() Access {
 func SchedulerAccess() Access {
 	all := append(ownKeys(), "~"+home("*").prefix()+"*", "~asynq:{*")
 	return Access{
-		{Commands: slices.Concat(reads, writes, scripts), Keys: all},
+		{Commands: slices.Concat(reads, writes, scripts, words("watch")), Keys: all},
 		{Commands: scripts, Keys: append(slices.Clone(all), prefixed("~", streamKey, queuesKey, hostsKey)...)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
 		{Commands: words("sadd srem smembers scard"), Keys: []string{"~" + queuesKey}},
@@ -155,7 +155,7 @@ func SchedulerAccess() Access {
 // every kind for every host, and shows and cancels them.
 func APIAccess() Access {
 	return Access{
-		{Commands: slices.Concat(reads, writes, scripts, words("xread memory|usage")), Keys: []string{"~" + Prefix + "*", "~asynq:*"}},
+		{Commands: slices.Concat(reads, writes, scripts, words("xread watch memory|usage")), Keys: []string{"~" + Prefix + "*", "~asynq:*"}},
 		{Commands: words("publish"), Channels: []string{"&" + bellPrefix + "*", "&" + home("").cancels(), "&" + home("*").cancels()}},
 		{Commands: together},
 	}

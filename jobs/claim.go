@@ -59,7 +59,7 @@ func (s *Store) Claim(ctx context.Context, p TaskPayload, owner string) (*Claim,
 	for i := 1; i+1 < len(res); i += 2 {
 		m[res[i]] = res[i+1]
 	}
-	j, ok, err := parseJob(m)
+	j, ok, err := parseJob(h, p.Job, m)
 	if err != nil {
 		return nil, Held, err
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"switchyard/jobs"
 	"switchyard/tasks"
 )
@@ -110,6 +112,91 @@ func TestEvictSparesLaterJobs(t *testing.T) {
 	}
 	if j := b.get(t, young); j.State != jobs.Queued {
 		t.Errorf("the later job is %s", j.State)
+	}
+	p := b.pending(t, "host:h1")
+	if !slices.Contains(p, young+":1") {
+		t.Errorf("pending are %v, without %s", p, young)
+	}
+	for _, task := range p {
+		if n := b.rdb.HExists(b.ctx, "asynq:{host:h1}:t:"+task, "msg").Val(); !n {
+			t.Errorf("task %s is pending and has no message", task)
+		}
+	}
+}
+
+// Nor is one that is accepted while the queues are dropped: its task stays whole.
+func TestEvictRacesWithAccept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, toggle(16))
+	var id string
+	b.rdb.AddHook(hook{After: func(c redis.Cmder) {
+		if c.Name() == "lrange" && id == "" {
+			id = "being accepted"
+			id = b.accept(t, toggle(17))
+		}
+	}})
+	_, _, err := b.store.Evict(b.ctx, "h1", b.store.Now())
+	must(t, err)
+	if p := b.pending(t, "host:h1"); !slices.Contains(p, id+":1") || b.taskState(t, id, 1) != "pending" {
+		t.Errorf("pending are %v, and the task of %s is %q", p, id, b.taskState(t, id, 1))
+	}
+	// The next round has them all.
+	_, _, err = b.store.Evict(b.ctx, "h1", b.store.Now().Add(time.Second))
+	must(t, err)
+	if j := b.get(t, id); j.State != jobs.Failed {
+		t.Errorf("the job is %s", j.State)
+	}
+	if left := b.leftOf(t); !slices.Equal(left, []string{"sw:v1:h:h1:processes"}) {
+		t.Errorf("left %q", left)
+	}
+}
+
+// Whatever stands under the prefix of a removed host, its other jobs are failed
+// and nothing but records is left.
+func TestEvictGetsPastJunk(t *testing.T) {
+	t.Parallel()
+	for name, junk := range map[string]func(b *bundle, id string) error{
+		"a record that can't be read": func(b *bundle, id string) error {
+			return b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "attempt", "many").Err()
+		},
+		"a record of another kind": func(b *bundle, id string) error {
+			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:h1:job:"+id).Err(), b.rdb.Set(b.ctx, "sw:v1:h:h1:job:"+id, "x", 0).Err())
+		},
+		"a queue of another kind": func(b *bundle, _ string) error {
+			return b.rdb.Set(b.ctx, "asynq:{host:h1}:retry", "x", 0).Err()
+		},
+		"processes of another kind": func(b *bundle, _ string) error {
+			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:h1:processes").Err(), b.rdb.Set(b.ctx, "sw:v1:h:h1:processes", "x", 0).Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			before, broken, behind := b.accept(t, toggle(15)), b.accept(t, toggle(16)), b.accept(t, toggle(17))
+			must(t, junk(b, broken))
+			if n, more, err := b.store.Evict(b.ctx, "h1", b.store.Now()); n != 3 || more || err != nil {
+				t.Fatalf("ended %d, more %v, %v; want 3", n, more, err)
+			}
+			for _, id := range []string{before, behind} {
+				if j := b.get(t, id); j.State != jobs.Failed {
+					t.Errorf("job %s is %s", id, j.State)
+				}
+			}
+			for _, k := range b.leftOf(t) {
+				if !strings.HasSuffix(k, ":processes") && !strings.Contains(k, ":join:") {
+					t.Errorf("left: %s", k)
+				}
+			}
+			if s := b.rdb.HGet(b.ctx, "sw:v1:h:h1:job:"+broken, "state").Val(); s == string(jobs.Queued) {
+				t.Error("what can't be read is still queued")
+			}
+		})
+	}
+	b := setup(t)
+	must(t, b.rdb.Set(b.ctx, "sw:v1:h:h1:open", "x", 0).Err())
+	if n, more, err := b.store.Evict(b.ctx, "h1", b.store.Now()); n != 0 || more || err != nil {
+		t.Errorf("ended %d, more %v, %v", n, more, err)
 	}
 }
 

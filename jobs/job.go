@@ -127,8 +127,10 @@ func (j *Job) moreFields() []any {
 	return f
 }
 
-// parseJob reads a record's hash; ok is false when there is none.
-func parseJob(m map[string]string) (j *Job, ok bool, err error) {
+// parseJob reads the hash of record id in home h; ok is false when there is none.
+// A host's process may write whatever it likes into its home, so a record there is
+// one of that host's jobs, and waits in its queues, or can't be read.
+func parseJob(h home, id string, m map[string]string) (j *Job, ok bool, err error) {
 	if m["id"] == "" {
 		return nil, false, nil
 	}
@@ -145,8 +147,15 @@ func parseJob(m map[string]string) (j *Job, ok bool, err error) {
 		Waiting: m["waiting"] == "1", Holder: m["owner"], CancelAsked: m["cancel"] == "1",
 		Progress: p.raw("progress"), Result: p.raw("result"), Error: m["error"],
 	}
+	switch {
+	case p.err != nil:
+	case j.ID != id || j.home() != h:
+		p.err = fmt.Errorf("it says that it is job %q of host %q", j.ID, j.Host)
+	case h != "" && j.Queue != tasks.HostQueue(j.Host) && j.Queue != tasks.HostStatusQueue(j.Host):
+		p.err = fmt.Errorf("queue %q is not its host's", j.Queue)
+	}
 	if p.err != nil {
-		return nil, false, fmt.Errorf("record of job %s: %w", j.ID, p.err)
+		return nil, false, fmt.Errorf("record of job %s: %w", id, p.err)
 	}
 	return j, true, nil
 }

@@ -144,12 +144,20 @@ func (s *Store) read(ctx context.Context, members []string) ([]found, error) {
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !wrongKind(err) {
 		return nil, unavailable("reading jobs", err)
 	}
 	out := make([]found, len(members))
 	for i, c := range cmds {
-		out[i].job, _, out[i].err = parseJob(c.Val())
+		id, h := parseMember(members[i])
+		switch err := c.Err(); {
+		case wrongKind(err):
+			out[i].err = fmt.Errorf("record of job %s: %w", id, err)
+		case err != nil:
+			return nil, unavailable("reading jobs", err)
+		default:
+			out[i].job, _, out[i].err = parseJob(h, id, c.Val())
+		}
 	}
 	return out, nil
 }

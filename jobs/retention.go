@@ -92,7 +92,7 @@ func (s *Store) drop(ctx context.Context, t tasks.Type, member string) (bool, er
 		keys = append(keys, hostIndex(string(h)))
 	}
 	chats, _, err := s.Audience(ctx, &Job{ID: id, Host: string(h)})
-	if err != nil {
+	if err != nil && !wrongKind(err) {
 		return false, err
 	}
 	for _, c := range chats {

@@ -90,6 +90,9 @@ func TestRetentionLeavesNoTrace(t *testing.T) {
 		{"its record has gone already", toggle(16), true, func(t *testing.T, b *bundle, j *jobs.Job) {
 			must(t, b.rdb.Del(b.ctx, recordKey(j)).Err())
 		}},
+		{"what stands in its place is no record", toggle(16), true, func(t *testing.T, b *bundle, j *jobs.Job) {
+			must(t, b.rdb.Set(b.ctx, recordKey(j), "x", 0).Err())
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -131,17 +131,17 @@ func (s *Store) Get(ctx context.Context, id string) (*Job, error) {
 	if err != nil {
 		return nil, unavailable("reading job "+id, err)
 	}
-	fields := m.Val()
+	fields, at := m.Val(), home("")
 	for _, members := range hosted {
 		if len(members.Val()) == 0 {
 			continue
 		}
-		_, h := parseMember(members.Val()[0])
-		if fields, err = s.rdb.HGetAll(ctx, h.record(id)).Result(); err != nil {
+		_, at = parseMember(members.Val()[0])
+		if fields, err = s.rdb.HGetAll(ctx, at.record(id)).Result(); err != nil {
 			return nil, unavailable("reading job "+id, err)
 		}
 	}
-	j, ok, err := parseJob(fields)
+	j, ok, err := parseJob(at, id, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Store) getAt(ctx context.Context, h home, id string) (*Job, error) {
 	if err != nil {
 		return nil, unavailable("reading job "+id, err)
 	}
-	j, ok, err := parseJob(fields)
+	j, ok, err := parseJob(h, id, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -191,9 +191,15 @@ func (s *Store) Audience(ctx context.Context, j *Job) (chats, urls []string, err
 	return chats, urls, nil
 }
 
-// unavailable wraps an error of Redis itself so that callers see both.
+// unavailable wraps an error of Redis itself so that callers see both. A key of
+// another kind than expected is no outage: Redis did answer, and would again.
 func unavailable(doing string, err error) error {
+	if wrongKind(err) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
 	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 }
+
+func wrongKind(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
 
 func isLost(err error) bool { return errors.Is(err, ErrLost) }

@@ -15,8 +15,13 @@ import (
 // an outage. Error: ErrUnavailable.
 func (p *Process) LetGoOfStrays(ctx context.Context) (n int, err error) {
 	for _, h := range p.homes {
-		for from := int64(0); ; from += sweepBatch {
-			ids, err := p.store.rdb.ZRange(ctx, h.open(), from, from+sweepBatch-1).Result()
+		to, err := p.store.rdb.ZCard(ctx, h.open()).Result()
+		if err != nil {
+			return n, unavailable("looking for strays", err)
+		}
+		// From the end: those that leave meanwhile move nobody out of sight.
+		for ; to > 0; to -= sweepBatch {
+			ids, err := p.store.rdb.ZRange(ctx, h.open(), max(0, to-sweepBatch), to-1).Result()
 			if err != nil {
 				return n, unavailable("looking for strays", err)
 			}
@@ -41,9 +46,6 @@ func (p *Process) LetGoOfStrays(ctx context.Context) (n int, err error) {
 				case !errors.Is(err, ErrLost): // else its outcome came meanwhile
 					return n, err
 				}
-			}
-			if len(ids) < sweepBatch {
-				break
 			}
 		}
 	}

@@ -42,3 +42,22 @@ func TestLetGoOfStrays(t *testing.T) {
 		t.Errorf("again: %d let go, error %v", n, err)
 	}
 }
+
+// However many there are, and though those that have failed leave the list, none
+// is passed over.
+func TestLetGoOfManyStrays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const many = 520 // more than are looked at at once
+	r := ordered("", 0)
+	r.Once = true
+	over := b.proc.NewOwner()
+	for _, id := range b.acceptMany(t, many, func(int) jobs.Request { return r }) {
+		_, _, err := b.store.Claim(b.ctx, jobs.TaskPayload{Job: id, Attempt: 1}, over)
+		must(t, err)
+	}
+	b.proc.Retire(over)
+	if n, err := b.proc.LetGoOfStrays(b.ctx); n != many || err != nil {
+		t.Errorf("%d let go, want %d; error %v", n, many, err)
+	}
+}

@@ -75,15 +75,13 @@ func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 		homes = append(homes, home(h))
 	}
 	for _, h := range homes {
-		if w.turns[h], err = w.store.sweepHome(ctx, h, w.turns[h], rescueRules{spare: n.Quiet}, &n); err != nil {
+		err := w.goOver(ctx, h, &n)
+		switch {
+		case errors.Is(err, ErrUnavailable):
 			return n, err
-		}
-		asked := time.Now()
-		if err := w.store.buryDead(ctx, h); err != nil {
-			return n, err
-		}
-		if err := w.store.hung(asked); err != nil {
-			return n, err
+		case err != nil: // what one host has spoilt is no reason to leave the others
+			n.Unreadable++
+			n.Fault = err
 		}
 	}
 	for _, t := range tasks.Types() {
@@ -101,6 +99,18 @@ func (w *Sweeper) sweep(ctx context.Context, hosts []string) (Swept, error) {
 		w.log.Info("sweep took over jobs", "rescued", n.Rescued, "expired", n.Expired, "lost", n.Lost)
 	}
 	return n, nil
+}
+
+// goOver sweeps one home.
+func (w *Sweeper) goOver(ctx context.Context, h home, n *Swept) (err error) {
+	if w.turns[h], err = w.store.sweepHome(ctx, h, w.turns[h], rescueRules{spare: n.Quiet}, n); err != nil {
+		return err
+	}
+	asked := time.Now()
+	if err := w.store.buryDead(ctx, h); err != nil {
+		return err
+	}
+	return w.store.hung(asked)
 }
 
 // Reclaim takes over everything that an earlier process of the host left. Only
@@ -168,8 +178,12 @@ func (s *Store) sweepRange(ctx context.Context, h home, from, to int64, rules re
 		for i, f := range found {
 			asked = time.Now()
 			left, err := s.sweepEntry(ctx, h, ids[i], f, now, rules, n)
-			if err != nil {
+			switch {
+			case errors.Is(err, ErrUnavailable):
 				return false, err
+			case err != nil:
+				n.Unreadable++
+				n.Fault = err
 			}
 			if left {
 				from-- // those behind it have moved up

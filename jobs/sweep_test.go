@@ -858,3 +858,79 @@ func TestSweepPassesOverWhatItCantRead(t *testing.T) {
 		t.Errorf("listed %v, want the two that can be read", got)
 	}
 }
+
+// Whatever a host writes under its own prefix, the jobs of others are swept, old
+// ones dropped, and nothing is done in another's name.
+func TestSweepGetsPastAHostsJunk(t *testing.T) {
+	t.Parallel()
+	const record = "sw:v1:h:h1:job:"
+	for name, junk := range map[string]func(b *bundle, id string) error{
+		"a record of another kind": func(b *bundle, id string) error {
+			return errors.Join(b.rdb.Del(b.ctx, record+id).Err(), b.rdb.Set(b.ctx, record+id, "x", 0).Err())
+		},
+		"jobs of another kind": func(b *bundle, _ string) error {
+			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:h1:open").Err(), b.rdb.Set(b.ctx, "sw:v1:h:h1:open", "x", 0).Err())
+		},
+		"processes of another kind": func(b *bundle, _ string) error {
+			return errors.Join(b.rdb.Del(b.ctx, "sw:v1:h:h1:processes").Err(), b.rdb.Set(b.ctx, "sw:v1:h:h1:processes", "x", 0).Err())
+		},
+		"a record of another host": func(b *bundle, id string) error {
+			return b.rdb.HSet(b.ctx, record+id, "about", "toggle|h2|16|", "expires", "1").Err()
+		},
+		"another job's id": func(b *bundle, id string) error {
+			return b.rdb.HSet(b.ctx, record+id, "id", "j_another", "expires", "1").Err()
+		},
+		"another's queue": func(b *bundle, id string) error {
+			return errors.Join(
+				b.rdb.Del(b.ctx, "asynq:{host:h1}:t:"+id+":1").Err(),
+				b.rdb.HSet(b.ctx, record+id, "spec", `{"queue":"delivery","limit_ms":1000,"max_tries":1}`).Err(),
+			)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, swiftly)
+			id := b.accept(t, toggle(16))
+			must(t, junk(b, id))
+			other := expiring(toggle(17), -time.Hour)
+			other.Host, other.Queue = "h2", tasks.HostQueue("h2")
+			late := b.accept(t, other)
+			w := b.store.NewSweeper(discard)
+			var n jobs.Swept
+			b.eventually(t, "the sweeper is no longer quiet", func() bool {
+				s, err := w.Sweep(b.ctx, []string{"h1", "h2"})
+				must(t, err)
+				n.Expired += s.Expired
+				n.Unreadable, n.Fault, n.Quiet = s.Unreadable, s.Fault, s.Quiet
+				return !s.Quiet
+			})
+			if n.Expired != 1 || n.Unreadable == 0 || n.Fault == nil {
+				t.Errorf("swept %+v, want one expired and what is wrong", n)
+			}
+			if j := b.get(t, late); !j.State.Final() {
+				t.Errorf("the other host's job is %s", j.State)
+			}
+			if p := b.pending(t, "delivery"); len(p) != 0 {
+				t.Errorf("put into another's queue: %v", p)
+			}
+		})
+	}
+}
+
+// Nor can a host have another's job ended by a record under its own prefix that
+// says that it is that one.
+func TestSweepIsNoHostsTool(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	victim := toggle(17)
+	victim.Host, victim.Queue = "h2", tasks.HostQueue("h2")
+	id := b.accept(t, victim)
+	must(t, b.rdb.Copy(b.ctx, "sw:v1:h:h2:job:"+id, "sw:v1:h:h1:job:"+id, 0, true).Err())
+	must(t, b.rdb.HSet(b.ctx, "sw:v1:h:h1:job:"+id, "expires", "1").Err())
+	must(t, b.rdb.ZAdd(b.ctx, "sw:v1:h:h1:open", redis.Z{Score: 1, Member: id}).Err())
+	n, err := b.store.NewSweeper(discard).Sweep(b.ctx, []string{"h1", "h2"})
+	must(t, err)
+	if j := b.get(t, id); j.State != jobs.Queued || n.Expired != 0 || n.Unreadable != 1 {
+		t.Errorf("the other host's job is %s; swept %+v", j.State, n)
+	}
+}

@@ -2,7 +2,7 @@
 -- KEYS   1 registration  2 hosts  3 info  4 dongles  5 toggles
 -- ARGV   1 name
 -- RETURNS  'ok' | 'back': it has registered again
-if redis.call('HEXISTS', KEYS[1], 'removing') == 0 then
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' or redis.call('HEXISTS', KEYS[1], 'removing') == 0 then
   if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then return 'back' end
   return 'ok'
 end
