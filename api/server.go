@@ -92,11 +92,13 @@ func alive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, Health{Status: "ok"})
 }
 
-// huma has its error format, and whether a list may be null, in variables of
-// the process, so they are set before there is a server.
+// huma has its error format, whether a list may be null, and whether Port is
+// another field than port, in variables of the process, so they are set before
+// there is a server.
 func init() {
 	huma.NewError = newError
 	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true // else it judges the one and encoding/json reads the other
 }
 
 // ServeHTTP implements http.Handler.
