@@ -163,6 +163,20 @@ func TestCertificateIsReadAgain(t *testing.T) {
 		t.Errorf("certificate %d, want 5", n)
 	}
 
+	if log := p.log.String(); strings.Count(log, `changed="[http.tls.`) != 1 || strings.Contains(log, "restart") {
+		t.Error("the log doesn't tell the pair that was taken from the one that wasn't")
+	}
+	// One without TLS waits for a restart, and is no fault.
+	told := strings.Count(p.log.String(), "the certificate can't be used")
+	p.Reload(b.config())
+	if log := p.log.String(); strings.Count(log, "the certificate can't be used") != told ||
+		!strings.Contains(log, `need a restart" keys="[http.tls.listen http.tls.cert http.tls.key]"`) {
+		t.Error("the log doesn't say that TLS ends with a restart")
+	}
+	if n := b.serial(t, p); n != 5 {
+		t.Errorf("certificate %d, want 5", n)
+	}
+
 	q := b.make(t, b.config(issued.withTLS), app.API)
 	var fault configs.Fault
 	if err := q.Start(b.ctx); !errors.As(err, &fault) || fault.Key != "http.tls.cert" {
