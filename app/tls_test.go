@@ -32,11 +32,17 @@ type pair struct {
 // issue writes a new certificate of this number over the files in dir.
 func issue(t *testing.T, dir string, number int64) pair {
 	t.Helper()
+	return issueFor(t, dir, number, time.Hour)
+}
+
+// issueFor writes one that is good for so long, or is over.
+func issueFor(t *testing.T, dir string, number int64, left time.Duration) pair {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	form := &x509.Certificate{
 		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "switchyard"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(left),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, private.Public(), private)
