@@ -160,7 +160,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 // Redis, which must suit before anything is accepted.
 func (s *Server) refuseUntilStarted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.opt.Started == nil || s.opt.Started() || r.URL.Path == "/healthz" {
+		if s.opt.Started == nil || s.opt.Started() || strings.TrimSuffix(r.URL.Path, "/") == "/healthz" {
 			next.ServeHTTP(w, r)
 			return
 		}
