@@ -81,7 +81,7 @@ func (s *Server) limitRate(next http.Handler) http.Handler {
 func (s *Server) refuseForeignPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.guard.ForeignPage(r, acts(r)) {
-			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Pages of other sites, and links on them, may not do this."))
+			writeProblem(w, problem(http.StatusForbidden, "foreign_page", "", "Pages of other sites, and links on them, may not do this; nor may a browser that doesn't say which page asks, as over plain HTTP."))
 			return
 		}
 		next.ServeHTTP(w, r)

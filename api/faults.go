@@ -93,7 +93,7 @@ var byStatus = map[int][]string{
 // codesOf are the codes that the operation may answer with.
 func codesOf(op *huma.Operation) []string {
 	codes := append(slices.Clone(ownCodes[op.OperationID]), "foreign_page", "too_large", "internal")
-	if scope, _ := op.Metadata[metaScope].(string); scope != "" {
+	if scope, _ := scopeOf(op); scope != open {
 		codes = append(codes, "unauthorized", "forbidden", "foreign_host")
 	}
 	if op.Path != "/healthz" { // which is answered before anything else is there

@@ -51,7 +51,7 @@ type hostOutput struct{ Body HostDocument }
 type hostRemovedOutput struct{ Body HostRemoved }
 
 func (s *Server) hostOperations(api huma.API) {
-	read := map[string]any{"scope": configs.ProxiesRead}
+	read := map[string]any{metaScope: configs.ProxiesRead}
 	huma.Register(api, huma.Operation{
 		OperationID: "list-hosts", Method: http.MethodGet, Path: "/api/v1/hosts", Tags: []string{tagHosts},
 		Summary: "All proxy hosts", Description: "Each with the last known state of its dongles.",
@@ -67,7 +67,7 @@ func (s *Server) hostOperations(api huma.API) {
 		Summary: "Remove a proxy host that is no more",
 		Description: "Only while it is offline. Its unfinished jobs fail, and who waits for them is told; its queues and its state go. " +
 			"Its jobs stay readable as long as any. Where it breaks off, ask again.",
-		Errors: []int{400, 404, 409, 503}, Metadata: map[string]any{"scope": configs.HostsWrite},
+		Errors: []int{400, 404, 409, 503}, Metadata: map[string]any{metaScope: configs.HostsWrite},
 	}, s.removeHost)
 	huma.Register(api, huma.Operation{
 		OperationID: "list-proxies", Method: http.MethodGet, Path: "/api/v1/proxies", Tags: []string{tagProxies},

@@ -102,16 +102,16 @@ type acceptedOutput struct {
 }
 
 func (s *Server) jobOperations(api huma.API) {
-	write := map[string]any{"scope": configs.JobsWrite}
+	write := map[string]any{metaScope: configs.JobsWrite}
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/api/v1/jobs", Tags: []string{tagJobs},
 		Summary:     "The newest jobs",
 		Description: "Conditions hold together. Where few jobs meet them a page may be shorter than limit, even empty; next_cursor then leads on.",
-		Errors:      []int{400, 503}, Metadata: map[string]any{"scope": configs.JobsRead}, RejectUnknownQueryParameters: true,
+		Errors:      []int{400, 503}, Metadata: map[string]any{metaScope: configs.JobsRead}, RejectUnknownQueryParameters: true,
 	}, s.listJobs)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/api/v1/jobs/{id}", Tags: []string{tagJobs},
-		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{"scope": configs.JobsRead},
+		Summary: "One job", Errors: []int{404, 503}, Metadata: map[string]any{metaScope: configs.JobsRead},
 	}, func(ctx context.Context, in *jobInput) (*jobOutput, error) {
 		ctx, cancel := s.quick(ctx)
 		defer cancel()

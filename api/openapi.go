@@ -95,18 +95,18 @@ func finishDocument(doc *huma.OpenAPI) {
 // describeAccess states the scope. Beside the keys stands {}, since a caller in
 // one of auth.networks needs none.
 func describeAccess(op *huma.Operation) {
-	scope, _ := op.Metadata[metaScope].(string)
-	if scope == "" {
+	scope, _ := scopeOf(op)
+	if scope == open {
 		op.Security = []map[string][]string{{}}
 		return
 	}
 	if op.Security == nil {
-		op.Security = []map[string][]string{{schemeBearer: {scope}}, {schemeHeader: {scope}}, {}}
+		op.Security = []map[string][]string{{schemeBearer: {string(scope)}}, {schemeHeader: {string(scope)}}, {}}
 	}
 	if op.Description != "" {
 		op.Description += "\n\n"
 	}
-	op.Description += "Scope: `" + scope + "`."
+	op.Description += "Scope: `" + string(scope) + "`."
 }
 
 // describeBody takes out what huma adds for reading a body raw, beside its

@@ -212,6 +212,23 @@ func TestOldDocumentsAreDescribedAsTheyAre(t *testing.T) {
 	}
 }
 
+// The first page leads to everything that can be looked at by a link, and what it
+// shows for the shell is whole.
+func TestFirstPageLeadsEverywhere(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := b.get(t, "/").body
+	b.spec(t).each(func(method, path string, _ *operation) {
+		known := path == "/" || path == "/health" // itself, and what older clients ask for
+		if method == http.MethodGet && !strings.Contains(path, "{") && !known && !strings.Contains(page, `href="`+path+`"`) {
+			t.Errorf("no link to %s", path)
+		}
+	})
+	if !strings.Contains(page, "curl -X POST localhost:8080/") {
+		t.Error("its curl has no server to talk to")
+	}
+}
+
 // The pages are whole without the network: nothing in them, or in the files
 // that they load, comes from elsewhere, and the browser is told so.
 func TestPagesComeFromHere(t *testing.T) {

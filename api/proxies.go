@@ -103,7 +103,7 @@ func (s *Server) proxyOperations(api huma.API) {
 	result.Headers, queued.Headers = headers("Location", "Idempotency-Replayed"), headers("Location", "Idempotency-Replayed")
 	huma.Register(api, huma.Operation{
 		OperationID: "toggle-proxy", Method: http.MethodPost, Path: "/api/v1/proxies/toggle", Tags: []string{tagProxies},
-		Metadata:        map[string]any{"scope": configs.ProxiesToggle},
+		Metadata:        map[string]any{metaScope: configs.ProxiesToggle},
 		Summary:         "Change a dongle's IP",
 		Description:     "The request becomes a job; while one for the same dongle is under way it joins that one.",
 		Responses:       map[string]*huma.Response{"200": result, "202": queued},

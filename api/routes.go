@@ -92,7 +92,7 @@ func (g *guarded) Handle(op *huma.Operation, h func(huma.Context)) {
 }
 
 func scopeOf(op *huma.Operation) (scope configs.Scope, stated bool) {
-	switch v := op.Metadata["scope"].(type) {
+	switch v := op.Metadata[metaScope].(type) {
 	case string:
 		return configs.Scope(v), true
 	case configs.Scope:

@@ -55,6 +55,58 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	}
 }
 
+// The document says of every route which scope it asks for, as the router has
+// it, and how a caller without it is refused.
+func TestDocumentHasEveryScope(t *testing.T) {
+	t.Parallel()
+	s := New(Options{Config: configs.Default(), Version: "test", Metrics: http.NotFoundHandler(), Monitoring: http.NotFoundHandler()})
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Security  []map[string][]string
+			Responses map[string]json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(s.document, &doc); err != nil {
+		t.Fatal(err)
+	}
+	asking := 0
+	for _, x := range s.scoped {
+		method := strings.ToLower(x.Method)
+		if x.Method == anyMethod {
+			method = "get"
+		}
+		op, described := doc.Paths[x.Pattern][method]
+		if !described {
+			continue // files of a page
+		}
+		var scopes []string
+		for _, way := range op.Security {
+			for _, list := range way {
+				scopes = append(scopes, list...)
+			}
+		}
+		at := x.Method + " " + x.Pattern
+		if x.Scope == open {
+			if len(scopes) > 0 {
+				t.Errorf("%s is open, and described with scopes %q", at, scopes)
+			}
+			continue
+		}
+		asking++
+		if len(scopes) == 0 || slices.ContainsFunc(scopes, func(scope string) bool { return scope != string(x.Scope) }) {
+			t.Errorf("%s asks for %s, and is described with scopes %q", at, x.Scope, scopes)
+		}
+		for _, status := range []string{"401", "403", "421"} {
+			if op.Responses[status] == nil {
+				t.Errorf("%s asks for %s, and is described without %s", at, x.Scope, status)
+			}
+		}
+	}
+	if asking < 10 {
+		t.Errorf("only %d routes ask for a scope: is this the router?", asking)
+	}
+}
+
 // Every error code that stands in the code is in the table that the document
 // is made from, with the status that it goes with.
 func TestFaultsAreDocumented(t *testing.T) {

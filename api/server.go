@@ -92,11 +92,13 @@ func alive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, Health{Status: "ok"})
 }
 
-// huma has its error format, and whether a list may be null, in variables of
-// the process, so they are set before there is a server.
+// huma has its error format, whether a list may be null, and whether Port is
+// another field than port, in variables of the process, so they are set before
+// there is a server.
 func init() {
 	huma.NewError = newError
 	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true // else it judges the one and encoding/json reads the other
 }
 
 // ServeHTTP implements http.Handler.
@@ -158,7 +160,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 // Redis, which must suit before anything is accepted.
 func (s *Server) refuseUntilStarted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.opt.Started == nil || s.opt.Started() || r.URL.Path == "/healthz" {
+		if s.opt.Started == nil || s.opt.Started() || strings.TrimSuffix(r.URL.Path, "/") == "/healthz" {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -47,6 +47,7 @@ func TestNotStartedYet(t *testing.T) {
 	before := b.keys(t)
 	b.down.Store(true)
 	b.get(t, "/healthz").wants(t, 200, `{"status":"ok"}`)
+	b.get(t, "/healthz/").wants(t, 200, `{"status":"ok"}`)
 	for _, path := range []string{"/readyz", "/toggle/16", "/status", "/api/v1/jobs", "/nowhere"} {
 		a := b.get(t, path)
 		a.wantsProblem(t, 503, "starting", "")

@@ -170,6 +170,13 @@ func (s *spec) wrongs(t *testing.T, path string, op *operation) (all []wrong) {
 		delete(fields, name)
 		add("without "+name, 400, asJSON, document(fields))
 	}
+	for name, value := range good {
+		fields := maps.Clone(good)
+		fields[strings.ToUpper(name)] = value
+		add("with "+name+" in capitals beside it", 400, asJSON, document(fields))
+		delete(fields, name)
+		add("with "+name+" in capitals", 400, asJSON, document(fields))
+	}
 	fields := maps.Clone(good)
 	fields["a field that nobody knows"] = 1
 	add("with an unknown field", 400, asJSON, document(fields))

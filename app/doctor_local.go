@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,10 +19,23 @@ import (
 // to be needed is added to the list.
 func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	var list []check
-	if slices.Contains(opt.Roles, API) {
-		for i, addr := range opt.Config.HTTP.Listen {
-			list = append(list, check{fmt.Sprintf("http.listen[%d]", i), func(ctx context.Context) Finding { return listenable(ctx, addr) }})
+	address := func(name, addr, scheme, path string) {
+		list = append(list, check{name, func(ctx context.Context) Finding { return listenable(ctx, addr, scheme, path) }})
+	}
+	h := opt.Config.HTTP
+	switch {
+	case slices.Contains(opt.Roles, API):
+		for i, addr := range h.Listen {
+			address(fmt.Sprintf("http.listen[%d]", i), addr, "http", "/healthz")
 		}
+		for i, addr := range h.TLS.Listen {
+			address(fmt.Sprintf("http.tls.listen[%d]", i), addr, "https", "/healthz")
+		}
+		if len(h.TLS.Listen) > 0 {
+			list = append(list, check{"http.tls.cert", func(context.Context) Finding { return servable(h.TLS.Cert, h.TLS.Key) }})
+		}
+	case opt.Config.Metrics.Listen != "":
+		address("metrics.listen", opt.Config.Metrics.Listen, "http", "/metrics")
 	}
 	if slices.Contains(opt.Roles, Worker) && opt.Config.Host.Name != "" {
 		list = append(list, check{"host.state_dir", func(context.Context) Finding { return writable(opt.Config.Host.StateDir) }})
@@ -33,8 +47,9 @@ func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	return all
 }
 
-// listenable looks whether an address can be listened on.
-func listenable(ctx context.Context, addr string) Finding {
+// listenable looks whether an address can be listened on. A switchyard that has
+// it already is known by its answer at the path.
+func listenable(ctx context.Context, addr, scheme, path string) Finding {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	switch {
@@ -43,7 +58,7 @@ func listenable(ctx context.Context, addr string) Finding {
 			return fail(addr+" can't be let go of: "+err.Error(), "try again")
 		}
 		return ok(addr + " is free")
-	case errors.Is(err, syscall.EADDRINUSE) && switchyardOn(ctx, addr):
+	case errors.Is(err, syscall.EADDRINUSE) && switchyardOn(ctx, addr, scheme, path):
 		return ok(addr + " is used by a switchyard that is running")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fail(addr+" is used by another program", "stop that one, or choose another address")
@@ -58,7 +73,7 @@ func listenable(ctx context.Context, addr string) Finding {
 // healthTimeout bounds the question whether it is us who listen.
 const healthTimeout = 2 * time.Second
 
-func switchyardOn(ctx context.Context, addr string) bool {
+func switchyardOn(ctx context.Context, addr, scheme, path string) bool {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	host, port, err := net.SplitHostPort(addr)
@@ -68,11 +83,11 @@ func switchyardOn(ctx context.Context, addr string) bool {
 	if host == "" || host == "0.0.0.0" || host == "::" {
 		host = "localhost"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+path, nil)
 	if err != nil {
 		return false
 	}
-	tr := &http.Transport{}
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // only asks who is there; certificates are for other names
 	defer tr.CloseIdleConnections()
 	res, err := (&http.Client{Transport: tr}).Do(req)
 	if err != nil {
@@ -80,6 +95,24 @@ func switchyardOn(ctx context.Context, addr string) bool {
 	}
 	defer res.Body.Close()
 	return res.StatusCode == http.StatusOK
+}
+
+// servable looks whether HTTPS can be served with a certificate, and for how long.
+func servable(cert, key string) Finding {
+	pair, _, err := readPair(cert, key)
+	if err != nil {
+		return fail(err.Error(), "give files in PEM that belong together and can be read by the user that switchyard runs as (http.tls.cert, http.tls.key)")
+	}
+	const do = "renew it; the new one is used as soon as it stands there"
+	until := pair.Leaf.NotAfter
+	says := "good until " + until.UTC().Format(time.DateOnly)
+	switch left := time.Until(until); {
+	case left <= 0:
+		return fail("over since "+until.UTC().Format(time.DateOnly), do)
+	case left < expiresSoon:
+		return warn(says, do)
+	}
+	return ok(says)
 }
 
 // writable looks whether a directory can be written to; one that isn't there,

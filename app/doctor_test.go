@@ -187,6 +187,43 @@ func TestDoctorAndThisMachine(t *testing.T) {
 	}
 }
 
+// Ensure the doctor looks at what is served with TLS, at its certificate's files
+// and end, and at the address of the figures where no api has them.
+func TestDoctorAndTLS(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	year := issueFor(t, t.TempDir(), 1, 365*24*time.Hour)
+	week := issueFor(t, t.TempDir(), 2, 7*24*time.Hour)
+	over := issueFor(t, t.TempDir(), 3, -time.Minute)
+	api := b.start(t, b.config(year.withTLS), app.API)
+	clock := b.start(t, b.config(func(c *configs.Config) { c.Metrics.Listen = "127.0.0.1:0" }), app.Scheduler)
+	for _, tt := range []struct {
+		name, check string
+		change      func(*configs.Config)
+		role        app.Role
+		status      app.Status
+		want        string
+	}{
+		{"free", "http.tls.listen[0]", year.withTLS, app.API, app.OK, "is free"},
+		{"ours", "http.tls.listen[0]", func(c *configs.Config) { year.withTLS(c); c.HTTP.TLS.Listen = api.TLSAddrs() }, app.API, app.OK, "that is running"},
+		{"without TLS", "http.tls.listen[0]", func(c *configs.Config) { year.withTLS(c); c.HTTP.TLS.Listen = api.Addrs() }, app.API, app.Fail, "another program"},
+		{"good", "http.tls.cert", year.withTLS, app.API, app.OK, "good until"},
+		{"ends soon", "http.tls.cert", week.withTLS, app.API, app.Warn, "good until"},
+		{"over", "http.tls.cert", over.withTLS, app.API, app.Fail, "over since"},
+		{"no pair", "http.tls.cert", func(c *configs.Config) { year.withTLS(c); c.HTTP.TLS.Key = week.key }, app.API, app.Fail, "private key"},
+		{"figures", "metrics.listen", func(c *configs.Config) { c.Metrics.Listen = clock.MetricsAddr() }, app.Scheduler, app.OK, "that is running"},
+		{"taken by another", "metrics.listen", func(c *configs.Config) { c.Metrics.Listen = api.TLSAddrs()[0] }, app.Scheduler, app.Fail, "another program"},
+	} {
+		found := b.examine(t, b.config(tt.change), tt.role)[tt.check]
+		if len(found) != 1 || found[0].Status != tt.status || !strings.Contains(found[0].Says, tt.want) {
+			t.Errorf("%s: found %+v, want %s with %q", tt.name, found, tt.status, tt.want)
+		}
+	}
+	if all := b.examine(t, b.config(year.withTLS), app.Worker); all["http.tls.cert"] != nil {
+		t.Errorf("a worker is examined for what it doesn't need: %+v", all)
+	}
+}
+
 // Ensure every fault of a configuration is a finding, and fails.
 func TestDoctorAndFaults(t *testing.T) {
 	t.Parallel()

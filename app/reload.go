@@ -12,7 +12,8 @@ var reloadable = []string{
 	"auth", "callbacks", "http.server_names", "http.allowed_origins", "http.trusted_proxies", "http.rate_limit",
 }
 
-// certificateKeys are reloadable where there is a TLS listener.
+// certificateKeys are reloadable where there is a TLS listener, now and in the
+// new configuration: without one they stand for nothing.
 var certificateKeys = []string{"http.tls.cert", "http.tls.key"}
 
 // Reload takes over from c, which has been validated, what can change while
@@ -22,14 +23,16 @@ var certificateKeys = []string{"http.tls.cert", "http.tls.key"}
 func (a *App) Reload(c *configs.Config) {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
-	can := reloadable
-	if cert := a.cert.Load(); cert != nil {
+	can, done := reloadable, reloadable
+	if cert := a.cert.Load(); cert != nil && len(c.HTTP.TLS.Listen) > 0 {
 		can = slices.Concat(can, certificateKeys)
 		if err := cert.use(c.HTTP.TLS.Cert, c.HTTP.TLS.Key); err != nil {
 			a.log.Error("the certificate can't be used; the one before stays", "err", c.Fault("http.tls.cert", "%v", err))
+		} else {
+			done = can
 		}
 	}
-	changed := keep(configs.Diff(a.live.Load(), c), can, true)
+	changed := keep(configs.Diff(a.live.Load(), c), done, true)
 	a.live.Store(c)
 	a.guard.Use(c)
 	a.log.Info("configuration reloaded", "changed", changed)

@@ -32,11 +32,17 @@ type pair struct {
 // issue writes a new certificate of this number over the files in dir.
 func issue(t *testing.T, dir string, number int64) pair {
 	t.Helper()
+	return issueFor(t, dir, number, time.Hour)
+}
+
+// issueFor writes one that is good for so long, or is over.
+func issueFor(t *testing.T, dir string, number int64, left time.Duration) pair {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	form := &x509.Certificate{
 		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "switchyard"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(left),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, private.Public(), private)
@@ -160,6 +166,20 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	must(t, os.WriteFile(issued.cert, []byte("no certificate"), 0o600))
 	p.Reload(b.config(issued.withTLS))
 	if n := b.serial(t, p); n != 5 || !strings.Contains(p.log.String(), "http.tls.cert: certificate ") {
+		t.Errorf("certificate %d, want 5", n)
+	}
+
+	if log := p.log.String(); strings.Count(log, `changed="[http.tls.`) != 1 || strings.Contains(log, "restart") {
+		t.Error("the log doesn't tell the pair that was taken from the one that wasn't")
+	}
+	// One without TLS waits for a restart, and is no fault.
+	told := strings.Count(p.log.String(), "the certificate can't be used")
+	p.Reload(b.config())
+	if log := p.log.String(); strings.Count(log, "the certificate can't be used") != told ||
+		!strings.Contains(log, `need a restart" keys="[http.tls.listen http.tls.cert http.tls.key]"`) {
+		t.Error("the log doesn't say that TLS ends with a restart")
+	}
+	if n := b.serial(t, p); n != 5 {
 		t.Errorf("certificate %d, want 5", n)
 	}
 

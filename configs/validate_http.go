@@ -27,7 +27,7 @@ func (k *checker) http() {
 	}
 	k.distinct("http.allowed_origins", h.AllowedOrigins)
 	for i, n := range h.TrustedProxies {
-		k.noted(item("http.trusted_proxies", i), network(n))
+		k.noted(item("http.trusted_proxies", i), proxies(n))
 	}
 	k.distinct("http.trusted_proxies", h.TrustedProxies)
 	k.number("http.rate_limit.per_second", int64(h.RateLimit.PerSecond), 0, 1_000_000)
@@ -150,6 +150,14 @@ func network(s string) string {
 		return "is an address inside a network: write " + n.Masked().String() + " for the network, or the address with /" + bits(n)
 	}
 	return ""
+}
+
+// proxies returns what is wrong with a network of reverse proxies.
+func proxies(s string) string {
+	if n, err := netip.ParsePrefix(s); err == nil && n.Bits() == 0 {
+		return "trusts everybody, who could then write any address into X-Forwarded-For, one with rights too: name the proxies"
+	}
+	return network(s)
 }
 
 func bits(n netip.Prefix) string {

@@ -82,6 +82,8 @@ func TestValidate(t *testing.T) {
 		"http: {allowed_origins: ['https://A']}":            "1: http.allowed_origins[0]: must be scheme, host and port",
 		"http: {trusted_proxies: [192.0.2.1]}":              "1: http.trusted_proxies[0]: is not a network",
 		"http: {trusted_proxies: ['::ffff:192.0.2.0/120']}": "1: http.trusted_proxies[0]: is an IPv4 network in the form of IPv6",
+		"http: {trusted_proxies: [0.0.0.0/0]}":              "1: http.trusted_proxies[0]: trusts everybody",
+		"http: {trusted_proxies: ['::/0']}":                 "1: http.trusted_proxies[0]: trusts everybody",
 
 		"http: {tls: {listen: ['127.0.0.1:1'], cert: a}}":                                                                               "1: http.tls.listen: needs http.tls.key too",
 		"http: {tls: {listen: ['127.0.0.1:1'], key: a}}":                                                                                "1: http.tls.listen: needs http.tls.cert too",

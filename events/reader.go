@@ -32,15 +32,19 @@ const (
 // A read under way outlasts ctx by up to readBlock; closing the client after
 // ctx has ended makes Run return at once.
 func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
-	last := ""
+	last, away := "", false
 	for ctx.Err() == nil {
 		if last == "" {
 			id, err := r.tail(ctx)
 			if err != nil {
-				r.failed(ctx, err)
+				r.failed(ctx, err, away)
+				away = true
 				continue
 			}
-			last = id
+			if last = id; away {
+				r.Log.Info("event stream is back")
+				away = false
+			}
 			if ready != nil {
 				close(ready)
 				ready = nil
@@ -57,8 +61,8 @@ func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
 		case err != nil:
 			// Whatever Redis comes back with may have lost its end, so start
 			// from its tail and have every record read again.
-			r.failed(ctx, err)
-			last = ""
+			r.failed(ctx, err, away)
+			last, away = "", true
 			continue
 		}
 		for _, s := range res {
@@ -94,11 +98,14 @@ func (r *Reader) trimmed(ctx context.Context, id string) bool {
 	return err != nil || len(res) == 0
 }
 
-func (r *Reader) failed(ctx context.Context, err error) {
+// failed waits a moment. An outage is told once, however long it is.
+func (r *Reader) failed(ctx context.Context, err error, told bool) {
 	if ctx.Err() != nil {
 		return
 	}
-	r.Log.Warn("event stream interrupted; trying again", "err", err)
+	if !told {
+		r.Log.Warn("event stream interrupted; trying on", "err", err)
+	}
 	t := time.NewTimer(readAgain)
 	defer t.Stop()
 	select {

@@ -269,6 +269,39 @@ func TestForeignPage(t *testing.T) {
 	}
 }
 
+// Ensure a browser that says nothing of the page, as browsers do of a GET over
+// plain HTTP, can't act unless the page is known by its Referer; and that
+// programs, and who brings a key, can.
+func TestBrowserThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	g := access.New(config(t, func(c *configs.Config) { c.HTTP.AllowedOrigins = []string{"http://app.example.com"} }))
+	const chromium = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
+	for _, tt := range []struct {
+		name   string
+		header []string
+		want   bool
+	}{
+		{"curl", []string{"User-Agent", "curl/8.5.0"}, false},
+		{"a program that calls itself one", []string{"User-Agent", chromium}, false},
+		{"an image of any page", []string{"User-Agent", chromium, "Accept-Language", "ko-KR"}, true},
+		{"and it emptied what it can", []string{"User-Agent", chromium, "Accept-Language", ""}, true},
+		{"another site's", []string{"User-Agent", chromium, "Accept-Language", "ko", "Referer", "http://evil.example.com/yard.example.com"}, true},
+		{"a Referer that is none", []string{"User-Agent", chromium, "Accept-Language", "ko", "Referer", "http://[::1"}, true},
+		{"a page of ours", []string{"User-Agent", chromium, "Accept-Language", "ko", "Referer", "http://Yard.example.com/docs"}, false},
+		{"of an allowed origin", []string{"User-Agent", chromium, "Accept-Language", "ko", "Referer", "http://app.example.com/x"}, false},
+		{"with a key", []string{"User-Agent", chromium, "Accept-Language", "ko", "X-API-Key", opsKey}, false},
+		{"typed in, where browsers say so", []string{"User-Agent", chromium, "Accept-Language", "ko", "Sec-Fetch-Site", "none"}, false},
+	} {
+		r := request("192.0.2.7", "yard.example.com", tt.header...)
+		if got := g.ForeignPage(r, true); got != tt.want {
+			t.Errorf("%s: foreign %v, want %v", tt.name, got, tt.want)
+		}
+		if g.ForeignPage(r, false) {
+			t.Errorf("%s: it may not read", tt.name)
+		}
+	}
+}
+
 // Ensure each caller has a rate of its own, gets its burst again as time goes,
 // and is told how long to wait; callers by key are told apart by key, others by
 // address, of IPv6 by network.

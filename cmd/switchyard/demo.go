@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,9 @@ With --once: one toggle, and what came of it as one JSON document.`,
 				level = "debug"
 			}
 			opt.Version, opt.Log = version, e.logger(configs.Log{Level: level})
+			// A terminal that is closed ends the demo in order, too.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+			defer stop()
 			if once {
 				if !verbose {
 					opt.Log = slog.New(slog.DiscardHandler)
@@ -49,9 +53,9 @@ With --once: one toggle, and what came of it as one JSON document.`,
 				if len(opt.Listen) == 0 {
 					opt.Listen = []string{"127.0.0.1:0"}
 				}
-				return e.demoOnce(cmd.Context(), opt)
+				return e.demoOnce(ctx, opt)
 			}
-			return e.demoGuided(cmd.Context(), opt)
+			return e.demoGuided(ctx, opt)
 		},
 	}
 	c.Flags().BoolVar(&once, "once", false, "toggle once, print the outcome as JSON, and end")
@@ -148,7 +152,8 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl %s/toggle/12           # waits, and answers with the outcome", api)
 	say("   curl %s/status              # all dongles", api)
 	say("   curl %s/api/v1/jobs         # what was done", api)
-	say("   curl %s/_received           # what the receiver got\n", d.Receiver.URL())
+	say("   curl %s/_received           # what the receiver got", d.Receiver.URL())
+	say("   switchyard modem signal --url %s   # what modem %d says itself\n", d.Modems[0].URL(), first)
 	say("Ctrl-C ends it.")
 	<-ctx.Done()
 	say("\nStopping…")

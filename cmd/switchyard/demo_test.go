@@ -126,11 +126,11 @@ func startDemo(t *testing.T) (p *program, api, redis string) {
 }
 
 // Ensure the demo shows a toggle with its callbacks, that each command it
-// offers works, and that it ends by Ctrl-C or SIGTERM in order: exit status 0,
-// no redis-server and no files left behind.
+// offers works, and that it ends by Ctrl-C, SIGTERM or with its terminal in
+// order: exit status 0, no redis-server and no files left behind.
 func TestDemoIsGuided(t *testing.T) {
 	t.Parallel()
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			p, api, redis := startDemo(t)
@@ -148,6 +148,13 @@ func TestDemoIsGuided(t *testing.T) {
 					t.Errorf("%s: status %d", m[1], status)
 				}
 			}
+			modem := regexp.MustCompile(`(?m)^   switchyard (modem signal --url http://\S+) +#`).FindStringSubmatch(p.stdout.String())
+			if modem == nil {
+				t.Fatal("no modem is offered")
+			}
+			asked := run(t, options{}, strings.Fields(modem[1])...)
+			asked.exits(t, 0)
+			says(t, asked.stdout, "rsrp")
 			p.signal(t, sig)
 			p.exits(t, 0)
 			silent(t, p.stderr)

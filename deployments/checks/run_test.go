@@ -51,6 +51,7 @@ func newStage(t *testing.T) *stage {
 	must(t, err)
 	write(t, s.dir+"/redis/redis.conf", strings.NewReplacer(
 		"dir /data", "dir "+s.dir+"/data", "port 6379", "port "+port, "bind * -::*", "bind 127.0.0.1",
+		"include /etc/redis/", "include "+s.dir+"/redis/",
 	).Replace(read(t, at("deployments/compose/redis/redis.conf"))))
 	return s
 }
@@ -63,6 +64,21 @@ func (s *stage) here(words []string) []string {
 		out[i] = r.Replace(strings.ReplaceAll(w, "$$", "$"))
 	}
 	return out
+}
+
+// hostUser makes Redis' user of the proxy host, as docs/deploy.md does, and
+// returns where its password is.
+func (s *stage) hostUser(t *testing.T) (credentials string) {
+	t.Helper()
+	const password = "0b7c94d1e8aa3f52"
+	credentials = s.dir + "/credentials"
+	write(t, credentials+"/redis-password", password)
+	line, errs, status := run(t, []string{"HOST_PASSWORD=" + password}, binary, "redis-acl", "--host", "seoul-1", "--password-env", "HOST_PASSWORD")
+	if status != 0 || strings.Contains(line, password) {
+		t.Fatalf("redis-acl: %d %s%s", status, line, errs)
+	}
+	write(t, s.dir+"/redis/users.conf", line)
+	return credentials
 }
 
 func (s *stage) startRedis(t *testing.T) *process {
@@ -116,11 +132,12 @@ func (s *stage) healthy(t *testing.T, service string) bool {
 
 // Ensure the compose project works, as processes: Redis asks for the password of
 // the secret, the three roles come up healthy with their own commands, the
-// outcome of a toggle is told although the worker and Redis were killed
-// meanwhile, and SIGTERM ends everything within its grace.
+// outcome of a toggle, by a proxy host with its own user of Redis, is told though the
+// worker and Redis were killed meanwhile, and SIGTERM ends all within its grace.
 func TestProjectRuns(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
+	credentials := s.hostUser(t)
 	redis := s.startRedis(t)
 	await(t, "Redis is healthy", func() bool { return s.healthy(t, "redis") })
 	if out, _, _ := run(t, nil, "redis-cli", "-p", s.redis[strings.LastIndex(s.redis, ":")+1:], "ping"); !strings.Contains(out, "NOAUTH") {
@@ -153,7 +170,7 @@ func TestProjectRuns(t *testing.T) {
 	write(t, hostFile, strings.NewReplacer("192.0.2.10:6379", s.redis, "/var/lib/switchyard", s.dir+"/state").
 		Replace(read(t, at("deployments/systemd/etc/host.yaml")))+
 		"  dongles: [{subnet: 11, modem: 'http://"+free(t)+"'}]\n")
-	hostEnv := []string{"CREDENTIALS_DIRECTORY=" + s.dir + "/secrets"}
+	hostEnv := []string{"CREDENTIALS_DIRECTORY=" + credentials}
 	running["host"] = launch(t, "host", hostEnv, binary, "serve", "--config", hostFile, "--role", "worker")
 
 	// The worker is dead when the toggle ends, so its end waits to be told, and
