@@ -39,11 +39,9 @@ func (s *Store) Cancel(ctx context.Context, id string) (State, error) {
 		if strconv.Itoa(j.Attempt) != res[1] {
 			continue
 		}
-		u := tasks.Cancelled(j.Type, j.Payload)
-		if u.Result == nil {
-			u.Result = j.Result // what its tries have come to so far
-		}
-		err = s.finish(ctx, j, "", End{State: Cancelled, Result: u.Result, Error: u.Error})
+		e := unrunEnd(j, tasks.Cancelled(j.Type, j.Payload))
+		e.State = Cancelled
+		err = s.finish(ctx, j, "", e)
 		if err == nil {
 			return Cancelled, nil
 		}
@@ -57,15 +55,19 @@ func (s *Store) Cancel(ctx context.Context, id string) (State, error) {
 // expire ends a job that waited too long for its worker: an Expired claim, or
 // one that the sweeper found.
 func (s *Store) expire(ctx context.Context, j *Job) error {
-	u := tasks.Expired(j.Type, j.Payload)
-	return s.finish(ctx, j, "", unrunEnd(u))
+	return s.finish(ctx, j, "", unrunEnd(j, tasks.Expired(j.Type, j.Payload)))
 }
 
 // Expire ends the job of an Expired claim. Errors: ErrLost, ErrUnavailable.
 func (c *Claim) Expire(ctx context.Context) error { return c.store.expire(ctx, c.Job) }
 
-func unrunEnd(u tasks.Unrun) End {
+// unrunEnd ends a job that no handler has ended. What its tries have come to so
+// far stays its result, unless the type has one for this.
+func unrunEnd(j *Job, u tasks.Unrun) End {
 	e := End{State: Failed, Result: u.Result, Error: u.Error}
+	if e.Result == nil {
+		e.Result = j.Result
+	}
 	if u.Completed {
 		e.State = Completed
 	}

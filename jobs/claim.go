@@ -216,5 +216,5 @@ func (c *Claim) Abandon(ctx context.Context) error {
 	if !c.Once {
 		return c.Again(ctx, 0, nil, nil)
 	}
-	return c.Finish(ctx, unrunEnd(tasks.Lost(c.Type, c.Payload, lostOnce)))
+	return c.Finish(ctx, unrunEnd(c.Job, tasks.Lost(c.Type, c.Payload, lostOnce)))
 }

@@ -72,11 +72,7 @@ func (s *Store) evict(ctx context.Context, h home, id string) error {
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return unavailable("looking who has job "+id, err)
 		}
-		u := tasks.Removed(j.Type, j.Payload)
-		if u.Result == nil {
-			u.Result = j.Result
-		}
-		err = s.finish(ctx, j, owner, unrunEnd(u))
+		err = s.finish(ctx, j, owner, unrunEnd(j, tasks.Removed(j.Type, j.Payload)))
 		if isLost(err) {
 			continue
 		}

@@ -315,7 +315,7 @@ func (s *Store) rescue(ctx context.Context, j *Job, rules rescueRules, n *Swept)
 		if j.Once {
 			why = lostOnce
 		}
-		err := s.finish(ctx, j, owner, unrunEnd(tasks.Lost(j.Type, j.Payload, why)))
+		err := s.finish(ctx, j, owner, unrunEnd(j, tasks.Lost(j.Type, j.Payload, why)))
 		if isLost(err) {
 			return false, nil
 		}

@@ -934,3 +934,20 @@ func TestSweepIsNoHostsTool(t *testing.T) {
 		t.Errorf("the other host's job is %s; swept %+v", j.State, n)
 	}
 }
+
+// A job that is given up keeps what its tries have come to: it is the record of
+// what a receiver was told.
+func TestSweepKeepsWhatTriesCameTo(t *testing.T) {
+	t.Parallel()
+	b := setup(t, swiftly, func(o *jobs.Options) { o.MaxCrashes = 1 })
+	id := b.accept(t, ordered("", 0))
+	must(t, b.claim(t, id).Again(b.ctx, 0, errors.New("refused"), json.RawMessage(`{"tries":1}`)))
+	b.claim(t, id)
+	b.silent(t, b.proc)
+	if n := b.sweep(t); n.Lost != 1 {
+		t.Fatalf("swept %+v", n)
+	}
+	if j := b.get(t, id); j.State != jobs.Failed || string(j.Result) != `{"tries":1}` {
+		t.Errorf("ended as %s with %s, want failed with what it had", j.State, j.Result)
+	}
+}
