@@ -23,12 +23,12 @@ func TestDoctorAndRouting(t *testing.T) {
 	capabilities[0].Effective &^= 1 << unix.CAP_NET_ADMIN
 	must(t, unix.Capset(&header, &capabilities[0]))
 
-	real := b.config(b.asHost, func(c *configs.Config) { c.Host.Dongles = []configs.Dongle{{Subnet: 11}} })
-	f := b.examine(t, real, app.Worker)["routing"]
+	plugged := b.config(b.asHost, func(c *configs.Config) { c.Host.Dongles = []configs.Dongle{{Subnet: 11}} })
+	f := b.examine(t, plugged, app.Worker)["routing"]
 	if len(f) != 1 || f[0].Status != app.Warn || !strings.Contains(f[0].Says, "CAP_NET_ADMIN") || !strings.Contains(f[0].Do, "AmbientCapabilities=CAP_NET_ADMIN") {
 		t.Errorf("found %+v", f)
 	}
-	if f := b.examine(t, real, app.Scheduler)["routing"]; f != nil {
+	if f := b.examine(t, plugged, app.Scheduler)["routing"]; f != nil {
 		t.Errorf("a scheduler is examined for it: %+v", f)
 	}
 	simulated := b.config(b.asHost, func(c *configs.Config) { c.Host.Dongles = []configs.Dongle{{Subnet: 11, Gateway: "127.0.0.1:1"}} })

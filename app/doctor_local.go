@@ -90,8 +90,8 @@ func switchyardOn(ctx context.Context, addr string) bool {
 
 // simulated tells whether there is no real dongle, nor can be one.
 func simulated(h configs.Host) bool {
-	real := func(d configs.Dongle) bool { return d.Gateway == "" }
-	return len(h.Dongles) > 0 && !slices.ContainsFunc(h.Dongles, real)
+	plugged := func(d configs.Dongle) bool { return d.Gateway == "" }
+	return len(h.Dongles) > 0 && !slices.ContainsFunc(h.Dongles, plugged)
 }
 
 // routing tells what comes of asking whether rules may be changed.

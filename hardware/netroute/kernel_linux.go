@@ -12,20 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// real is the kernel that this process runs on, by netlink.
-type real struct{ h *netlink.Handle }
+// system is the kernel that this process runs on, by netlink.
+type system struct{ h *netlink.Handle }
 
-var _ kernel = real{}
+var _ kernel = system{}
 
 func openKernel() (kernel, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("asking the kernel for its routing (netlink): %w", err)
 	}
-	return real{h}, nil
+	return system{h}, nil
 }
 
-func (k real) close() { k.h.Close() }
+func (k system) close() { k.h.Close() }
 
 // listTries is how often a list is asked for that changes while it is read.
 const listTries = 5
@@ -54,7 +54,7 @@ func told(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-func (k real) holders(addr netip.Addr) ([]link, error) {
+func (k system) holders(addr netip.Addr) ([]link, error) {
 	addrs, err := list("addresses", func() ([]netlink.Addr, error) { return k.h.AddrList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (k real) holders(addr netip.Addr) ([]link, error) {
 	return slices.Compact(out), nil
 }
 
-func (k real) rules() ([]rule, error) {
+func (k system) rules() ([]rule, error) {
 	all, err := list("rules", func() ([]netlink.Rule, error) { return k.h.RuleList(netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func prefix(n *net.IPNet) netip.Prefix {
 	return netip.PrefixFrom(ip.Unmap(), bits)
 }
 
-func (k real) defaults(table int) ([]route, error) {
+func (k system) defaults(table int) ([]route, error) {
 	all, err := list("routes", func() ([]netlink.Route, error) {
 		return k.h.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
 	})
@@ -138,7 +138,7 @@ func (k real) defaults(table int) ([]route, error) {
 
 var kinds = map[int]string{unix.RTN_UNREACHABLE: "unreachable", unix.RTN_BLACKHOLE: "blackhole", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw"}
 
-func (k real) addRule(r rule) error {
+func (k system) addRule(r rule) error {
 	err := k.h.RuleAdd(ofKernel(r))
 	if errors.Is(err, unix.EEXIST) {
 		return errRuleExists
@@ -146,7 +146,7 @@ func (k real) addRule(r rule) error {
 	return told("asking the kernel", err)
 }
 
-func (k real) deleteRule(r rule) error {
+func (k system) deleteRule(r rule) error {
 	err := k.h.RuleDel(ofKernel(r))
 	if errors.Is(err, unix.ENOENT) {
 		return errNoRule
@@ -163,7 +163,7 @@ func ofKernel(r rule) *netlink.Rule {
 	return out
 }
 
-func (k real) setRoute(r route) error {
+func (k system) setRoute(r route) error {
 	to := &netlink.Route{
 		Table: r.table, LinkIndex: r.index, Priority: r.metric, Protocol: netlink.RouteProtocol(r.protocol),
 		Dst: &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},

@@ -14,7 +14,7 @@ import (
 )
 
 // namespace is the real kernel in a network namespace of the test's own.
-type namespace struct{ real }
+type namespace struct{ system }
 
 var _ lab = namespace{}
 
@@ -31,7 +31,7 @@ func enter(t *testing.T) namespace {
 	k, err := openKernel()
 	must(t, err)
 	t.Cleanup(k.close)
-	return namespace{k.(real)}
+	return namespace{k.(system)}
 }
 
 func must(t *testing.T, err error) {
