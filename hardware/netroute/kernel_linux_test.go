@@ -171,7 +171,7 @@ func TestRepair_replugged(t *testing.T) {
 	if found, err := k.h.RouteGetWithOptions(net.IPv4(203, 0, 113, 5), from); !errors.Is(err, unix.EHOSTUNREACH) && !errors.Is(err, unix.ENETUNREACH) {
 		t.Errorf("before the repair there is the way %v, %v", found, err)
 	}
-	if s, err := r.Find(11); err != nil || s.Routed || s.Way != fence(11).String() {
+	if s, err := r.Find(11); err != nil || s.Routed || s.Way != fenceOf(11).String() {
 		t.Errorf("plugged in, it is %+v, %v", s, err)
 	}
 	must(t, r.Repair(t.Context(), 11))

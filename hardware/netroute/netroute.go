@@ -130,11 +130,11 @@ func see(k kernel, subnet int) (*view, error) {
 		if len(v.holders) == 0 {
 			break // no route can be right
 		}
-		way, found, err := v.way(k, r.table)
+		all, err := k.defaults(r.table)
 		if err != nil {
 			return v, err
 		}
-		if found { // else the kernel asks the next rule
+		if way, found := v.way(all); found { // else the kernel asks the next rule
 			v.Table, v.Way, v.Routed = r.table, way.String(), v.right(way)
 			break
 		}
@@ -153,22 +153,18 @@ func (v *view) covers(source netip.Prefix) bool {
 	return source.IsValid() && source.Bits() >= 24 && source.Contains(address(v.subnet))
 }
 
-// way is the default route of a table that connections bound to the dongle's
-// interface take, if there is one.
-func (v *view) way(k kernel, table int) (way route, found bool, err error) {
-	all, err := k.defaults(table)
-	if err != nil {
-		return route{}, false, err
-	}
+// way is the one of a table's default routes that connections bound to the
+// dongle's interface take, if there is one.
+func (v *view) way(all []route) (way route, found bool) {
 	for _, r := range all {
 		switch {
 		case r.kind == "throw":
-			return route{}, false, nil
+			return route{}, false
 		case r.kind != "" || r.dev == v.Interface:
-			return r, true, nil
+			return r, true
 		}
 	}
-	return route{}, false, nil
+	return route{}, false
 }
 
 func (v *view) right(r route) bool {

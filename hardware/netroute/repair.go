@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"switchyard/tasks"
@@ -35,7 +36,7 @@ func (v *view) repair(ctx context.Context, k kernel) error {
 	switch {
 	case err != nil:
 		return err
-	case now.Way == "":
+	case now.Way == "", now.Way == fenceOf(table).String():
 		return fmt.Errorf("the default route of table %d has gone again: see whether a network manager removes it (ip monitor)", table)
 	case !now.Routed:
 		return fmt.Errorf("connections from %s still take another way, %q: see ip rule and ip route show table %d", address(v.subnet), now.Way, now.Table)
@@ -90,21 +91,31 @@ const (
 	localTable   = 255
 )
 
-// repairTable sees to the table's default route.
+// fenceOf is the last of a table's default routes.
+func fenceOf(table int) route {
+	return route{table: table, kind: "unreachable", metric: fenceMetric, protocol: Protocol}
+}
+
+// repairTable sees to the table's default route, and in the dongle's own table to
+// the fence.
 func (v *view) repairTable(ctx context.Context, k kernel, table int) error {
-	way, found, err := v.way(k, table)
+	all, err := k.defaults(table)
 	if err != nil {
 		return err
 	}
-	want := []route{}
-	if !found || !v.right(way) {
-		want = append(want, route{table: table, gateway: gateway(v.subnet), dev: v.Interface, index: v.holders[0].index, onlink: true, protocol: Protocol})
+	var want []route
+	if way, found := v.way(all); !found || !v.right(way) {
+		want = append(want, route{
+			table: table, gateway: gateway(v.subnet), dev: v.Interface, index: v.holders[0].index,
+			// The gateway needs no route of its own: main may have none for it.
+			onlink: true, protocol: Protocol,
+		})
 	}
-	if table == v.subnet {
-		want = append(want, route{table: table, kind: "unreachable", metric: fenceMetric, protocol: Protocol})
+	if fence := fenceOf(table); table == v.subnet && !slices.Contains(all, fence) {
+		want = append(want, fence)
 	}
 	for _, r := range want {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err := k.setRoute(r); err != nil {
@@ -114,37 +125,39 @@ func (v *view) repairTable(ctx context.Context, k kernel, table int) error {
 	return nil
 }
 
-// repairRules removes our rules for the dongle but the one that is right, and
-// adds that if it is wanted and not there.
+// repairRules adds our rule for the dongle, if it is wanted and not there, and
+// removes the others of ours; in this order, so that there always is one.
 func (v *view) repairRules(ctx context.Context, k kernel, wanted bool) error {
 	want := rule{
 		source: hostPrefix(v.subnet), table: v.subnet, priority: firstPriority + v.subnet,
 		protocol: Protocol, onlySource: true,
 	}
-	there := false
+	var surplus []rule
 	for _, r := range v.rules {
 		if r.protocol != Protocol || r.source != want.source {
 			continue
 		}
-		if wanted && r == want && !there {
-			there = true
+		if wanted && r == want {
+			wanted = false // it is there
 			continue
 		}
-		if err := ctx.Err(); err != nil {
+		surplus = append(surplus, r)
+	}
+	if wanted {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := k.addRule(want); err != nil && !errors.Is(err, errRuleExists) {
+			return fmt.Errorf("adding rule %s: %w", want, err)
+		}
+	}
+	for _, r := range surplus {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err := k.deleteRule(r); err != nil && !errors.Is(err, errNoRule) {
 			return fmt.Errorf("removing rule %s: %w", r, err)
 		}
-	}
-	if !wanted || there {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	if err := k.addRule(want); err != nil && !errors.Is(err, errRuleExists) {
-		return fmt.Errorf("adding rule %s: %w", want, err)
 	}
 	return nil
 }
