@@ -13,6 +13,9 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"switchyard/configs"
+	"switchyard/hardware/netroute"
 )
 
 // localFindings examines this machine for what the roles need of it. What comes
@@ -39,6 +42,9 @@ func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	}
 	if slices.Contains(opt.Roles, Worker) && opt.Config.Host.Name != "" {
 		list = append(list, check{"host.state_dir", func(context.Context) Finding { return writable(opt.Config.Host.StateDir) }})
+		if !simulated(opt.Config.Host) {
+			list = append(list, check{"routing", func(context.Context) Finding { return routing(netroute.New().MayChange()) }})
+		}
 	}
 	var all []Finding
 	for _, c := range list {
@@ -113,6 +119,26 @@ func servable(cert, key string) Finding {
 		return warn(says, do)
 	}
 	return ok(says)
+}
+
+// simulated tells whether there is no real dongle, nor can be one.
+func simulated(h configs.Host) bool {
+	plugged := func(d configs.Dongle) bool { return d.Gateway == "" }
+	return len(h.Dongles) > 0 && !slices.ContainsFunc(h.Dongles, plugged)
+}
+
+// routing tells what comes of asking whether rules may be changed.
+func routing(err error) Finding {
+	const without = "; without it, step 1 of a toggle is passed over"
+	switch {
+	case err == nil:
+		return ok("may change rules and routes (CAP_NET_ADMIN)")
+	case errors.Is(err, netroute.ErrNotPermitted):
+		return warn(err.Error()+without, "run it by the unit switchyard-host.service, which gives it (AmbientCapabilities=CAP_NET_ADMIN, PrivateUsers=no)")
+	case errors.Is(err, errors.ErrUnsupported):
+		return warn(err.Error()+without, "run the worker of real dongles on Linux")
+	}
+	return fail(err.Error(), "allow netlink (RestrictAddressFamilies=AF_NETLINK of a systemd unit)")
 }
 
 // writable looks whether a directory can be written to; one that isn't there,

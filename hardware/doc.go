@@ -1,9 +1,9 @@
 // Package hardware is a proxy host: its dongles, what is wrong with one of
 // them, and the ladder of steps that gives it a new address.
 //
-// A Dongle is a modem (hardware/hilink) and the network behind it. Toggle
-// diagnoses it, begins at the step that the diagnosis asks for and climbs until
-// a step has brought what it has to:
+// A Dongle is a modem (hardware/hilink), the network behind it, and how that is
+// routed (hardware/netroute). Toggle diagnoses it, begins at the step that the
+// diagnosis asks for and climbs until a step has brought what it has to:
 //
 //	diagnosis          first step
 //	no interface       3  USB reset
@@ -24,6 +24,9 @@
 //     toggle before it diagnoses.
 //   - One toggle at a time works on a dongle, whatever the rest of the system
 //     believes: a lock file that the kernel frees when the process dies.
+//   - A real dongle's connections are bound to the host's address in its network
+//     and to the interface: whatever rule or route is missing, none leaves by the
+//     host's uplink.
 //   - Every wait is for an effect (the modem is off the network, is back,
 //     shows an address), with a limit of its own, and ends with its context.
 //

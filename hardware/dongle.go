@@ -32,6 +32,9 @@ type Dongle struct {
 	Modem   Modem
 	Network Network
 	Prober  Prober
+	// Router knows how the network is reached; nil: nothing stands between, as
+	// with a simulated dongle.
+	Router Router
 	// LockPath is the file that keeps two processes from working on the modem
 	// at once.
 	LockPath string
@@ -68,6 +71,10 @@ func (d *Dongle) Diagnose(ctx context.Context) (Diagnosis, netip.Addr, error) {
 	}
 	if name == "" {
 		return NoInterface, netip.Addr{}, nil
+	}
+	// Seen, not probed: a probe that fails doesn't tell why.
+	if ok, err := d.routed(); err != nil || !ok {
+		return NoRouting, netip.Addr{}, err
 	}
 	ip, err := d.Prober.Look(ctx, d.Network)
 	switch {

@@ -15,6 +15,7 @@ import (
 
 	"switchyard/configs"
 	"switchyard/hardware/hilink"
+	"switchyard/hardware/netroute"
 	"switchyard/hosts"
 	"switchyard/tasks"
 )
@@ -52,6 +53,7 @@ func NewHost(c *configs.Config) (*Host, error) {
 		DropLimit:       c.Toggle.DropLimit.Std(),
 		SettleLimit:     c.Toggle.SettleLimit.Std(),
 		RestoreLimit:    c.Toggle.RestoreLimit.Std(),
+		Repairs:         map[int]Repair{1: RepairRouting},
 	}
 	for _, m := range c.Toggle.Methods {
 		h.Ladder.Methods = append(h.Ladder.Methods, Method(m))
@@ -108,6 +110,7 @@ func (h *Host) addFound(addrs []net.Addr) (found []int, err error) {
 // add makes a dongle. Called with mu held, or before the host is anybody's.
 func (h *Host) add(d configs.Dongle) error {
 	var n Network = BoundNetwork{Subnet: d.Subnet}
+	var router Router
 	modem := d.Modem
 	if modem == "" {
 		modem = fmt.Sprintf("http://192.168.%d.1", d.Subnet)
@@ -124,14 +127,14 @@ func (h *Host) add(d configs.Dongle) error {
 		// Simulated: its web API is where it is said to be.
 		n = GatewayNetwork{Subnet: d.Subnet, Addr: d.Gateway}
 	} else {
-		opt.Dial = n.Dial
+		opt.Dial, router = n.Dial, netroute.New()
 	}
 	client, err := hilink.New(modem, opt)
 	if err != nil {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
 	h.dongles[d.Subnet] = &Dongle{
-		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober,
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router,
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
 	return nil

@@ -20,7 +20,7 @@ var units = map[string]int{
 	"switchyard-api.service":       11,
 	"switchyard-worker.service":    11,
 	"switchyard-scheduler.service": 11,
-	"switchyard-host.service":      11,
+	"switchyard-host.service":      15,
 }
 
 // installed lays the units out as on a machine, with the program, and returns
@@ -96,6 +96,22 @@ func TestUnitsAreNotOverruled(t *testing.T) {
 			if len(values) > 1 && !slices.Contains(lists, key) && key != "SystemCallFilter" {
 				t.Errorf("%s: %s is set twice: %q", unit, key, values)
 			}
+		}
+	}
+}
+
+// Ensure no unit has a capability but that of a proxy host, which has the one for
+// rules and routes, and has it in the host's own network.
+func TestUnitsHaveNoCapability(t *testing.T) {
+	t.Parallel()
+	for unit := range units {
+		ambient, bounding, users := []string(nil), []string{""}, []string{"yes"}
+		if unit == "switchyard-host.service" {
+			ambient, bounding, users = []string{"CAP_NET_ADMIN"}, []string{"CAP_NET_ADMIN"}, []string{"no"}
+		}
+		s := settings(t, unit)
+		if !slices.Equal(s["AmbientCapabilities"], ambient) || !slices.Equal(s["CapabilityBoundingSet"], bounding) || !slices.Equal(s["PrivateUsers"], users) {
+			t.Errorf("%s: AmbientCapabilities=%q CapabilityBoundingSet=%q PrivateUsers=%q", unit, s["AmbientCapabilities"], s["CapabilityBoundingSet"], s["PrivateUsers"])
 		}
 	}
 }
