@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,9 +18,20 @@ import (
 // watched is a Redis with one replica and three Sentinels.
 func (b *bundle) watched(t *testing.T, args ...string) (*redisserver.Watched, func(*configs.Config)) {
 	t.Helper()
-	w, err := redisserver.StartWatched(b.ctx, redisserver.WatchedOptions{
-		Dir: t.TempDir(), Fsync: "everysec", Replicas: 1, Sentinels: 3, DownAfter: 400 * time.Millisecond, Args: args,
-	})
+	var w *redisserver.Watched
+	var err error
+	for range 2 {
+		// A machine that stands still for a moment has them fail over before they
+		// know each other, which can take longer to heal than to begin anew.
+		ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+		w, err = redisserver.StartWatched(ctx, redisserver.WatchedOptions{
+			Dir: t.TempDir(), Fsync: "everysec", Replicas: 1, Sentinels: 3, DownAfter: 400 * time.Millisecond, Args: args,
+		})
+		cancel()
+		if err == nil {
+			break
+		}
+	}
 	must(t, err)
 	t.Cleanup(w.Kill)
 	return w, func(c *configs.Config) {
