@@ -40,7 +40,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		if startsByGet(r) {
 			w.Header().Set("Cache-Control", "no-store") // refusals too
 		}
-		ctx := withPrincipal(context.WithValue(r.Context(), callKey{}, c), c.caller.Name)
+		ctx := context.WithValue(r.Context(), callKey{}, c)
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		counted := s.opt.Meter.RequestStarted()
 		defer func() {
@@ -69,7 +69,7 @@ func (s *Server) report(ctx context.Context, c *call, w middleware.WrapResponseW
 	s.opt.Log.LogAttrs(ctx, level, "request",
 		slog.String("method", r.Method), slog.String("route", chi.RouteContext(ctx).RoutePattern()), slog.Int("status", status),
 		slog.Duration("duration", took), slog.Int("bytes", w.BytesWritten()), slog.String("client", clientOf(c)),
-		slog.String("principal", principal(ctx)), slog.String("request_id", c.id))
+		slog.String("principal", c.caller.Name), slog.String("request_id", c.id))
 }
 
 func clientOf(c *call) string {
@@ -77,6 +77,15 @@ func clientOf(c *call) string {
 		return "unknown"
 	}
 	return c.caller.Addr.String()
+}
+
+// principal is who is calling, as the access check found: a key's name, or the
+// network that let the caller in. Empty where nobody was asked.
+func principal(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return c.caller.Name
+	}
+	return ""
 }
 
 // requestOf is the id of the request that ctx belongs to.

@@ -68,11 +68,7 @@ func (s *Store) evict(ctx context.Context, h home, id string) error {
 		if err != nil {
 			return err
 		}
-		owner, err := s.rdb.HGet(ctx, h.record(id), "owner").Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return unavailable("looking who has job "+id, err)
-		}
-		err = s.finish(ctx, j, owner, unrunEnd(j, tasks.Removed(j.Type, j.Payload)))
+		err = s.finish(ctx, j, j.Holder, unrunEnd(j, tasks.Removed(j.Type, j.Payload)))
 		if isLost(err) {
 			continue
 		}

@@ -27,11 +27,7 @@ func (s *Store) withdrawLater(j *Job, idempotency string) {
 			if !errors.Is(err, ErrUnavailable) {
 				return // done, or it runs: its record tells
 			}
-			t := time.NewTimer(withdrawPause)
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
+			if !pause(ctx, withdrawPause) {
 				return
 			}
 		}
