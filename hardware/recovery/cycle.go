@@ -57,12 +57,12 @@ func (r *Recovery) switchable(ctx context.Context, hub usb.Path) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
-		return unavailable("it is not known whether hub %s switches its ports: %w", hub, err)
-	case !ok:
+	case errors.Is(err, usb.ErrGone), errors.Is(err, usb.ErrStuck), errors.Is(err, errors.ErrUnsupported):
+		return unavailable("asking hub %s whether it switches single ports: %w", hub, err)
+	case err == nil && !ok:
 		return unavailable("hub %s can't switch the power of single ports", hub)
 	}
-	return nil
+	return nil // where it can't be asked, it was named because it can
 }
 
 // cycleOne takes the power from one dongle's port for a while.
