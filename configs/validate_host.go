@@ -3,6 +3,7 @@ package configs
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,9 +37,31 @@ func (k *checker) host() {
 	k.atLeast("host.collect_interval", h.CollectInterval, shortest)
 	k.atLeast("host.modem_timeout", h.ModemTimeout, shortest)
 	k.modemUser("host.modem_user", h.ModemUser)
+	k.address(h.Address)
 	if !filepath.IsAbs(h.StateDir) {
 		k.fault("host.state_dir", "must be a path from the root, such as /var/lib/switchyard")
 	}
+}
+
+// interfaceMark stands for the interface in host.address.command.
+const interfaceMark = "{interface}"
+
+func (k *checker) address(a Address) {
+	known := k.oneOf("host.address.client", "word", a.Client, "auto", "none", "command")
+	command := known && a.Client == "command"
+	names := slices.ContainsFunc(a.Command, func(arg string) bool { return strings.Contains(arg, interfaceMark) })
+	switch key := "host.address.command"; {
+	case !k.sound(key):
+	case command && len(a.Command) == 0:
+		k.fault("host.address.client", "needs host.address.command too: the program to run and its arguments")
+	case known && !command && len(a.Command) > 0:
+		k.fault(key, "is run only with host.address.client: command")
+	case len(a.Command) > 0 && a.Command[0] == "":
+		k.fault(key, "names no program: the first item is the program")
+	case command && !names:
+		k.fault(key, "names no interface: write %s where its name belongs", interfaceMark)
+	}
+	k.atLeast("host.address.wait", a.Wait, shortest)
 }
 
 func (k *checker) dongles() {
