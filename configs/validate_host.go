@@ -47,19 +47,16 @@ func (k *checker) host() {
 const interfaceMark = "{interface}"
 
 func (k *checker) address(a Address) {
-	known := k.oneOf("host.address.client", "word", a.Client, "auto", "none", "command")
-	command := known && a.Client == "command"
-	names := slices.ContainsFunc(a.Command, func(arg string) bool { return strings.Contains(arg, interfaceMark) })
-	switch key := "host.address.command"; {
-	case !k.sound(key):
-	case command && len(a.Command) == 0:
+	k.oneOf("host.address.client", "word", a.Client, "auto", "none", "command")
+	named := slices.ContainsFunc(a.Command, func(arg string) bool { return strings.Contains(arg, interfaceMark) })
+	switch {
+	case len(a.Command) == 0 && a.Client == "command" && k.sound("host.address.command"):
 		k.fault("host.address.client", "needs host.address.command too: the program to run and its arguments")
-	case known && !command && len(a.Command) > 0:
-		k.fault(key, "is run only with host.address.client: command")
-	case len(a.Command) > 0 && a.Command[0] == "":
-		k.fault(key, "names no program: the first item is the program")
-	case command && !names:
-		k.fault(key, "names no interface: write %s where its name belongs", interfaceMark)
+	case len(a.Command) == 0:
+	case a.Command[0] == "":
+		k.fault("host.address.command[0]", "names no program")
+	case !named:
+		k.fault("host.address.command", "names no interface: write %s where its name belongs", interfaceMark)
 	}
 	k.atLeast("host.address.wait", a.Wait, shortest)
 }
