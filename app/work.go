@@ -81,6 +81,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 				log.Error("could not put back what a killed toggle left changed; the next toggle tries again", "err", err)
 			}
 		})
+		a.byClock.Go(func() { a.host.KeepRouted(clockCtx, log) })
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
 	}
 	if delivers {
@@ -115,6 +116,7 @@ func (a *App) setUpHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
 	}
+	h.Meter, h.Assigner = a.meter, hardware.NewAssigner(a.cfg.Host.Address, a.log)
 	a.host = h
 	a.hostLock, err = hardware.WaitLock(ctx, h.LockPath(), func() {
 		a.log.Warn("another worker of this host is still running; waiting for it to end", "host", h.Name, "lock", h.LockPath())

@@ -17,6 +17,7 @@ import (
 	"switchyard/hardware/hilink"
 	"switchyard/hardware/netroute"
 	"switchyard/hosts"
+	"switchyard/metrics"
 	"switchyard/tasks"
 )
 
@@ -28,6 +29,14 @@ type Host struct {
 	Name     string
 	ServerIP string
 	Ladder   *Ladder
+	// Watch begins to watch the host's network, for KeepRouted.
+	Watch func() (Changes, error)
+	// Assigner gives an interface that lost its address the address again.
+	Assigner Assigner
+	// Locate, if set, knows the interface of a dongle that has no address.
+	Locate func(subnet int) (iface string, found bool)
+	// Meter counts what KeepRouted does. Nil: nobody does.
+	Meter *metrics.Metrics
 
 	stateDir string
 	prober   Prober
@@ -40,7 +49,7 @@ type Host struct {
 // NewHost sets a host up as configured. Dongles that are not configured are
 // found by address.
 func NewHost(c *configs.Config) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}}
+	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil)}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err
