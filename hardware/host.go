@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"switchyard/configs"
 	"switchyard/hardware/hilink"
@@ -41,6 +42,8 @@ type Host struct {
 	stateDir string
 	prober   Prober
 	config   configs.Host
+	// longestAgain bounds the pause between repairs that don't last.
+	longestAgain time.Duration
 
 	mu      sync.Mutex
 	dongles map[int]*Dongle
@@ -49,7 +52,10 @@ type Host struct {
 // NewHost sets a host up as configured. Dongles that are not configured are
 // found by address.
 func NewHost(c *configs.Config) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil)}
+	h := &Host{
+		Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{},
+		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil), longestAgain: longestAgain,
+	}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err
