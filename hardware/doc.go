@@ -15,6 +15,9 @@
 // the address differs. A step for which the host has no Repair is passed over,
 // and the progress says so.
 //
+// Between toggles, KeepRouted repairs routing (hardware/netroute) and addresses
+// (hardware/netaddr) as soon as the network changes (hardware/netevent).
+//
 // # Promises
 //
 //   - The net mode is put back and mobile data switched on again whatever

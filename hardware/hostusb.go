@@ -63,10 +63,28 @@ func (h *Host) setUpUSB(c *configs.Config, bus recovery.Bus) {
 			return h.recoverable(d), true
 		},
 	})
+	h.Locate = h.locate
 	h.Ladder.Repairs[3], h.Ladder.Repairs[4] = h.resetUSB, h.powerCycle
 	// Both tries, each with its wait for the hub; no more than the toggle has.
 	once := p.HubWait.Std() + p.OffTime.Std() + c.Toggle.RestoreLimit.Std() + p.BackLimit.Std()
 	h.Ladder.Limits = map[int]time.Duration{4: 2 * once}
+}
+
+// locate finds the network interface of a dongle by where it hangs.
+func (h *Host) locate(n int) (iface string, found bool) {
+	path, err := h.places.Place(n)
+	if err != nil {
+		return "", false
+	}
+	tree, err := h.bus.Tree()
+	if err != nil {
+		return "", false
+	}
+	d, plugged := tree.Device(path)
+	if !plugged || len(d.Interfaces) == 0 || !h.places.Is(n, d) {
+		return "", false
+	}
+	return d.Interfaces[0], true
 }
 
 // LeaveUSB ends what the host listens to there. The error says which devices the
