@@ -37,11 +37,13 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 	}
 	err = r.connected(ctx, d, r.watch(watching, s.path), note)
 	if err != nil && ctx.Err() == nil && r.opt.WholeHub {
-		if allErr := r.cycleAll(ctx, d, s.path, note); allErr != nil {
+		allErr := r.cycleAll(ctx, d, s.path, note)
+		switch {
+		case allErr == nil || ctx.Err() != nil:
+			err = allErr
+		default:
 			// Whatever it was: this step has been done, and is not passed over.
 			err = fmt.Errorf("%w; with all dongles of hub %s: %v", err, hub, allErr) //nolint:errorlint // see above
-		} else {
-			err = nil
 		}
 	}
 	r.opt.Reread()

@@ -56,7 +56,7 @@ type bench struct {
 	connected map[int]bool
 	watchers  map[chan usb.Event]bool
 	stuck     map[usb.Path]bool
-	named     int
+	named     map[int]int
 	journal   []string
 	waits     []string
 }
@@ -79,7 +79,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
 		t: t, dir: t.TempDir(), devices: map[usb.Path]usb.Device{}, off: map[usb.Path]bool{}, connected: map[int]bool{},
-		watchers: map[chan usb.Event]bool{}, stuck: map[usb.Path]bool{},
+		watchers: map[chan usb.Event]bool{}, stuck: map[usb.Path]bool{}, named: map[int]int{},
 	}
 	for _, p := range []usb.Path{"usb1", "1-3", "1-3.4"} {
 		b.devices[p] = hub(p)
@@ -90,7 +90,6 @@ func newBench(t *testing.T) *bench {
 		name := fmt.Sprintf("eth%d", n)
 		b.devices[p], held[n], b.connected[n] = stick(p, usb.Modem, name), []string{name}, true
 	}
-	b.named = 20
 	b.start()
 	tree, _ := b.Tree()
 	if err := b.places.Read(tree, held); err != nil {
@@ -226,15 +225,15 @@ func (b *bench) comes(n int, power bool) {
 		return
 	}
 	time.AfterFunc(reboots, func() { b.plug(stick(hangs[n], usb.Modem)) })
-	time.AfterFunc(2*reboots, func() { b.plug(stick(hangs[n], usb.Modem, b.fresh())) })
+	time.AfterFunc(2*reboots, func() { b.plug(stick(hangs[n], usb.Modem, b.fresh(n))) })
 }
 
-// fresh is a name that no interface had before.
-func (b *bench) fresh() string {
+// fresh is a name that no interface of a dongle had before.
+func (b *bench) fresh(n int) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.named++
-	return fmt.Sprintf("eth%d", b.named)
+	b.named[n]++
+	return fmt.Sprintf("eth%d-%d", n, b.named[n])
 }
 
 func at(p usb.Path) int {
@@ -273,7 +272,7 @@ func (b *bench) SwitchMode(_ context.Context, p usb.Path) error {
 		return b.SwitchModeFn(p)
 	}
 	b.unplug(p)
-	time.AfterFunc(reboots, func() { b.plug(stick(p, usb.Modem, b.fresh())) })
+	time.AfterFunc(reboots, func() { b.plug(stick(p, usb.Modem, b.fresh(at(p)))) })
 	return nil
 }
 
@@ -331,6 +330,17 @@ func (b *bench) left() []string {
 		b.t.Error(err)
 	}
 	return all
+}
+
+// toggle has a step done as a toggle does, which holds the hub until its end.
+func (b *bench) toggle(step func(context.Context, recovery.Dongle, recovery.Note) error, n int) error {
+	b.t.Helper()
+	release, err := b.recovery.Share(b.t.Context(), n)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer release()
+	return step(b.t.Context(), b.dongle(n), b.wait)
 }
 
 // copyState copies the files of a host to another directory: what a process that

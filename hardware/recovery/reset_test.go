@@ -20,7 +20,7 @@ import (
 // way.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	const whole = "rebind 1-3.1, address 11 eth21, route 11, reread"
+	const whole = "rebind 1-3.1, address 11 eth11-1, route 11, reread"
 	path := hangs[11]
 	for _, tt := range []struct {
 		name   string
@@ -60,7 +60,7 @@ func TestReset(t *testing.T) {
 				b.comes(11, false)
 				return errors.New("no such interface")
 			}
-		}, "rebind 1-3.1, address 11 eth22, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
+		}, "rebind 1-3.1, address 11 eth11-2, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
 		{"goes while the modem starts", func(b *bench) {
 			again := true
 			b.AddressFn = func(int, string) error {
@@ -71,10 +71,10 @@ func TestReset(t *testing.T) {
 				}
 				return nil
 			}
-		}, "rebind 1-3.1, address 11 eth21, address 11 eth22, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
+		}, "rebind 1-3.1, address 11 eth11-1, address 11 eth11-2, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
 		{"comes back as a disk", func(b *bench) {
 			b.Back = func(int, bool) { time.AfterFunc(reboots, func() { b.plug(stick(path, usb.Storage)) }) }
-		}, "rebind 1-3.1, switch mode 1-3.1, address 11 eth21, route 11, reread", "rebind device interface mode_switch address modem routing", nil, false},
+		}, "rebind 1-3.1, switch mode 1-3.1, address 11 eth11-1, route 11, reread", "rebind device interface mode_switch address modem routing", nil, false},
 		{"comes back as a disk that others switch", func(b *bench) {
 			b.Back = func(int, bool) {
 				b.plug(stick(path, usb.Storage))
@@ -82,7 +82,7 @@ func TestReset(t *testing.T) {
 			}
 		}, "rebind 1-3.1, address 11 eth30, route 11, reread", "rebind device address modem routing", nil, false},
 		{"is a disk", func(b *bench) { b.plug(stick(path, usb.Storage)) },
-			"switch mode 1-3.1, address 11 eth21, route 11, reread", "mode_switch device address modem routing", nil, false},
+			"switch mode 1-3.1, address 11 eth11-1, route 11, reread", "mode_switch device address modem routing", nil, false},
 		{"is a disk that nothing can switch", func(b *bench) {
 			b.plug(stick(path, usb.Storage))
 			b.SwitchModeFn = func(usb.Path) error { return usb.ErrNoModeSwitch }
@@ -94,7 +94,7 @@ func TestReset(t *testing.T) {
 		{"never an interface", func(b *bench) { b.Back = func(int, bool) {} }, "rebind 1-3.1", "rebind device interface",
 			[]string{"waiting for dongle 11 at 1-3.1: for the network interface: no effect"}, false},
 		{"never an address", func(b *bench) { b.AddressFn = func(int, string) error { return errors.New("the modem has another subnet") } },
-			"rebind 1-3.1", "", []string{"giving eth21 its address: the modem has another subnet", "no effect"}, false},
+			"rebind 1-3.1", "", []string{"giving eth11-1 its address: the modem has another subnet", "no effect"}, false},
 		{"gone while it was off its driver", func(b *bench) {
 			b.RebindFn = func(usb.Path) error {
 				b.unplug(path)
@@ -155,7 +155,7 @@ func TestReset_afterRestart(t *testing.T) {
 		if err := b.recovery.Reset(t.Context(), b.dongle(11), b.wait); err != nil {
 			t.Error(err)
 		}
-		if got, want := b.did(), "rebind 1-3.1, address 11 eth21, route 11, reread"; got != want {
+		if got, want := b.did(), "rebind 1-3.1, address 11 eth11-1, route 11, reread"; got != want {
 			t.Errorf("done: %s, want %s", got, want)
 		}
 		err := b.recovery.Reset(t.Context(), b.dongle(15), b.wait)
