@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"switchyard/configs"
@@ -109,7 +110,12 @@ func (h *Host) readUSB() error {
 	if err != nil {
 		return err
 	}
-	return h.places.Read(tree, holders)
+	return errors.Join(errors.Join(tree.Faults...), h.places.Read(tree, holders))
+}
+
+// onUSB tells whether the host has dongles on its USB, or may come to.
+func (h *Host) onUSB() bool {
+	return len(h.config.Dongles) == 0 || slices.ContainsFunc(h.all(), func(d *Dongle) bool { return !d.simulated() })
 }
 
 // networksHeld are the interfaces that have an address of a dongle's network, by
@@ -141,6 +147,9 @@ func networksHeld() (map[int][]string, error) {
 // LookAtUSB reads where the dongles hang, and switches on what a killed toggle
 // left without power. It logs what is new.
 func (h *Host) LookAtUSB(ctx context.Context, log *slog.Logger) {
+	if !h.onUSB() {
+		return
+	}
 	if err := h.PowerOn(ctx, log); err != nil && ctx.Err() == nil {
 		h.tell(log, "power", fmt.Sprint(err), "could not switch on what a killed toggle left without power; it is tried again")
 	} else {
@@ -186,6 +195,9 @@ const usbQuiet = 200 * time.Millisecond
 // FollowUSB looks at the USB whenever something changes on it, until ctx ends.
 // Where changes can't be heard of it returns; LookAtUSB by the clock has to do.
 func (h *Host) FollowUSB(ctx context.Context, log *slog.Logger) {
+	if !h.onUSB() {
+		return
+	}
 	events, err := h.bus.Watch(ctx)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, errors.ErrUnsupported) {

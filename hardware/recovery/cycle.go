@@ -78,11 +78,16 @@ func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note
 	if err := r.affordable(n); err != nil {
 		return err
 	}
-	if err := r.spend(n); err != nil {
+	refund, err := r.spend(n)
+	if err != nil {
 		return err
 	}
 	note(WaitPort)
-	return cutError(r.cut(ctx, path.Hub(), []int{path.Port()}))
+	err = cutError(r.cut(ctx, path.Hub(), []int{path.Port()}))
+	if errors.Is(err, ErrUnavailable) {
+		refund() // nothing lost power
+	}
+	return err
 }
 
 // cutError says what kind of failure one to switch a port off is.
@@ -143,7 +148,7 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 		siblings = append(siblings, port)
 	}
 	for _, port := range siblings {
-		if err := r.spend(ports[port]); err != nil {
+		if _, err := r.spend(ports[port]); err != nil {
 			return err
 		}
 	}

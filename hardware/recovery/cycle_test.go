@@ -287,6 +287,27 @@ func TestPowerCycle_budget(t *testing.T) {
 	})
 }
 
+// Ensure a cycle that could not be done costs nothing of the budget.
+func TestPowerCycle_refund(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.SetPowerFn = func(_ usb.Path, _ int, on bool) error {
+			if !on {
+				return usb.ErrNotPermitted
+			}
+			return nil
+		}
+		if err := b.toggle(b.recovery.PowerCycle, 11); !errors.Is(err, recovery.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		b.SetPowerFn = nil
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Ensure dongles that lost power with another one of their hub spend their budget
 // too.
 func TestPowerCycle_siblingsSpend(t *testing.T) {

@@ -93,7 +93,9 @@ func TestReset(t *testing.T) {
 			[]string{"waiting for dongle 11 at 1-3.1: for the device: no effect"}, false},
 		{"never an interface", func(b *bench) { b.Back = func(int, bool) {} }, "rebind 1-3.1", "rebind device interface",
 			[]string{"waiting for dongle 11 at 1-3.1: for the network interface: no effect"}, false},
-		{"never an address", func(b *bench) { b.AddressFn = func(int, string) error { return errors.New("the modem has another subnet") } },
+		{"never an address", func(b *bench) {
+			b.AddressFn = func(int, string) error { return errors.New("the modem has another subnet") }
+		},
 			"rebind 1-3.1", "", []string{"giving eth11-1 its address: the modem has another subnet", "no effect"}, false},
 		{"gone while it was off its driver", func(b *bench) {
 			b.RebindFn = func(usb.Path) error {
