@@ -55,7 +55,7 @@ func Default() *Config {
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
-			CollectLimit:    Duration(2500 * time.Millisecond),
+			ReadLimit:       Duration(2500 * time.Millisecond),
 			ModemUser:       "admin",
 			StateDir:        "/var/lib/switchyard",
 		},

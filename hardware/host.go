@@ -134,7 +134,7 @@ func (h *Host) add(d configs.Dongle) error {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
 	h.dongles[d.Subnet] = &Dongle{
-		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router, ReadLimit: h.config.CollectLimit.Std(),
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router, ReadLimit: h.config.ReadLimit.Std(),
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
 	return nil
