@@ -151,6 +151,7 @@ bench-start: ## from accepted to running, on an idle system
 bench-idle: ## Redis commands and CPU of idle servers (HOSTS=500)
 bench-backlog: ## working through a backlog, against raw asynq
 bench-toggle: ## what a toggle takes beyond the modem's own time
+bench-status: ## the status of 20 dongles, 3 of whose modems hang
 
 bench-%: deps
 	go run ./bench $*

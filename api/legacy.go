@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,7 +85,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	st, err := s.opt.Registry.State(ctx, h.Name)
-	if err == nil && len(st.Dongles) == 0 && len(h.Dongles) > 0 && s.opt.Registry.Online(h, s.opt.Store.Now()) {
+	unread := func(subnet int) bool { _, read := st.Dongles[subnet]; return !read }
+	if err == nil && slices.ContainsFunc(h.Dongles, unread) && s.opt.Registry.Online(h, s.opt.Store.Now()) {
 		s.collect(r.Context(), h)
 		ctx, cancel = s.quick(r.Context())
 		defer cancel()

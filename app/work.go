@@ -76,11 +76,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		return err
 	}
 	if a.host != nil {
-		a.byClock.Go(func() {
-			if err := a.host.PutBack(clockCtx); err != nil && clockCtx.Err() == nil {
-				log.Error("could not put back what a killed toggle left changed; the next toggle tries again", "err", err)
-			}
-		})
+		a.byClock.Go(func() { a.host.KeepInOrder(clockCtx, log) })
 		a.byClock.Go(func() { a.host.KeepRouted(clockCtx, log) })
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
 		a.byClock.Go(func() { a.host.FollowUSB(clockCtx, log) })

@@ -26,6 +26,10 @@ type Host struct {
 	CollectInterval Duration `yaml:"collect_interval"`
 	// ModemTimeout bounds one request to a modem's web API. Defaults to 4s.
 	ModemTimeout Duration `yaml:"modem_timeout"`
+	// ReadLimit bounds reading one modem's traffic and signal, all requests
+	// together. One that takes longer costs its own figures and holds nothing
+	// else up. Defaults to 2500ms.
+	ReadLimit Duration `yaml:"read_limit"`
 	// ModemUser is who logs in at the modems that want a login. Defaults to
 	// admin.
 	ModemUser string `yaml:"modem_user"`

@@ -55,6 +55,7 @@ func Default() *Config {
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
+			ReadLimit:       Duration(2500 * time.Millisecond),
 			ModemUser:       "admin",
 			KeepRouted:      true,
 			Address:         Address{Client: "auto", Wait: Duration(10 * time.Second), Static: true},

@@ -145,6 +145,7 @@ func TestValidate(t *testing.T) {
 		"host: {probe_timeout: 0s}":                             "1: host.probe_timeout: is 0s",
 		"host: {collect_interval: 0s}":                          "1: host.collect_interval: is 0s",
 		"host: {modem_timeout: 0s}":                             "1: host.modem_timeout: is 0s",
+		"host: {read_limit: 0s}":                                "1: host.read_limit: is 0s",
 		"host: {modem_user: ''}":                                "1: host.modem_user: must be a user of the modem",
 		"host: {modem_user: a b}":                               "1: host.modem_user: must be a user",
 		host + "dongles: [{subnet: 11, user: 'a b'}]}":          "1: host.dongles[0].user: must be a user",

@@ -221,6 +221,7 @@ func (r *Registry) SetLastToggle(ctx context.Context, host string, subnet int, a
 type State struct {
 	Dongles    map[int]Dongle
 	LastToggle map[int]time.Time
+	Rotations  map[int]Rotations
 	// Fault is why some of it is missing.
 	Fault error
 }
@@ -242,10 +243,12 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 	}
 	dongles := make([]*redis.MapStringStringCmd, len(hosts))
 	toggles := make([]*redis.MapStringStringCmd, len(hosts))
+	rotations := make([]*redis.MapStringStringCmd, len(hosts))
 	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, h := range hosts {
 			dongles[i] = p.HGetAll(ctx, donglesKey(h))
 			toggles[i] = p.HGetAll(ctx, togglesKey(h))
+			rotations[i] = p.HGetAll(ctx, rotationsKey(h))
 		}
 		return nil
 	})
@@ -254,13 +257,15 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 	}
 	out := make([]State, len(hosts))
 	for i, h := range hosts {
-		for _, err := range []error{dongles[i].Err(), toggles[i].Err()} {
+		for _, err := range []error{dongles[i].Err(), toggles[i].Err(), rotations[i].Err()} {
 			if err != nil && !wrongKind(err) {
 				return nil, unavailable("reading the dongles of host "+h, err)
 			}
 		}
 		out[i] = parseState(h, dongles[i].Val(), toggles[i].Val())
-		out[i].Fault = errors.Join(out[i].Fault, dongles[i].Err(), toggles[i].Err())
+		var fault error
+		out[i].Rotations, fault = parseRotations(h, rotations[i].Val())
+		out[i].Fault = errors.Join(out[i].Fault, fault, dongles[i].Err(), toggles[i].Err(), rotations[i].Err())
 	}
 	return out, nil
 }

@@ -31,6 +31,7 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 		return GiveUp(fmt.Errorf("unreadable payload: %w", err), nil)
 	}
 	result := tasks.FailedToggle(p, 0)
+	var last tasks.ToggleProgress
 	d, err := h.Host.Dongle(p.Subnet)
 	if err != nil {
 		return DoneBut(result, err)
@@ -38,6 +39,7 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	result.ToggleOutcome, err = h.Host.Ladder.Toggle(ctx, d, hardware.Hooks{
 		Check: r.Check,
 		Progress: func(ctx context.Context, p tasks.ToggleProgress) {
+			last = p
 			if err := r.Progress(ctx, p); err != nil {
 				h.Log.Debug("progress not noted", "job", r.ID, "err", err)
 			}
@@ -47,8 +49,9 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 		return Release()
 	}
 	state := h.stateAfter(ctx, d, result.ToggleOutcome)
+	brought := rotation(r.ID, h.Now(), last, result.ToggleOutcome)
 	ended := func(ctx context.Context) error {
-		err := h.ended(ctx, p.Subnet, state)
+		err := h.ended(ctx, p.Subnet, state, brought)
 		if errors.Is(err, hosts.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
 		}
@@ -80,11 +83,29 @@ func (h *HostJobs) stateAfter(ctx context.Context, d *hardware.Dongle, out tasks
 	return d.Collect(ctx)
 }
 
+// rotation is what a toggle came to, for the share of new addresses; nil where
+// it brought none.
+func rotation(id string, at time.Time, p tasks.ToggleProgress, out tasks.ToggleOutcome) *hosts.Rotation {
+	if !out.Success || out.IP == nil {
+		return nil
+	}
+	r := &hosts.Rotation{ID: id, At: at, New: *out.IP}
+	if p.OldIP != nil {
+		r.Old = *p.OldIP
+	}
+	return r
+}
+
 // ended writes down what the end of a toggle tells about the dongle.
-func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle) error {
+func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle, brought *hosts.Rotation) error {
 	now := h.Now()
 	if err := h.Registry.SetLastToggle(ctx, h.Host.Name, subnet, now); err != nil {
 		return err
+	}
+	if brought != nil {
+		if err := h.Registry.NoteRotation(ctx, h.Host.Name, subnet, *brought); err != nil {
+			return err
+		}
 	}
 	state.Collected = now
 	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, state)
