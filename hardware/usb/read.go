@@ -77,7 +77,7 @@ func (r *reading) networkInterfaces() map[Path][]string {
 			r.fault(err) // one without hardware has none
 			continue
 		}
-		if p, _ := pathOf(device); p != "" && !p.Root() {
+		if p, _ := pathOf(device); p != "" {
 			r.tree.byInterface[e.Name()] = p
 			out[p] = append(out[p], e.Name())
 		}
