@@ -125,7 +125,7 @@ func (r *reading) device(p Path) (Device, bool) {
 	}
 	d.Mode, d.Ethernet = r.mode(d.ID(), r.interfaces[p])
 	if d.IsHub() {
-		d.Twin = r.b.twin(p, r.interfaces[p])
+		d.Twin = r.b.twin(r.interfaces[p])
 	}
 	return d, true
 }
