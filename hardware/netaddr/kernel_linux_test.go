@@ -194,7 +194,7 @@ func TestEnsure_commandCancelled(t *testing.T) {
 		}
 		ended <- err
 	}()
-	a := here(t, Options{Client: ClientCommand, Command: []string{"sh", "-c", `sleep 600 3> "$1"; true`, "{interface}", ready}, Wait: 5 * time.Minute, Static: true})
+	a := here(t, Options{Client: ClientCommand, Command: []string{"sh", "-c", `sleep 600 3> "$1" & wait`, "{interface}", ready}, Wait: 5 * time.Minute, Static: true})
 	if err := a.Ensure(ctx, "dg11", 11); !errors.Is(err, stopped) {
 		t.Errorf("returned %v", err)
 	}
