@@ -166,6 +166,7 @@ bench-%: deps
 ##@ Break it: faults on purpose, counted in the simulator's ledger; exit 0 or 1
 
 chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
+chaos-modem: ## modems that hang, die, refuse and change in the middle of toggles: finished, left wrong
 chaos-sentinel: ## kill, hang and move the master of a Redis with Sentinels: accepted, refused, forgotten
 
 chaos-%: deps

@@ -340,8 +340,9 @@ func (c climbed) branches(every []string) (out []map[int]string) {
 	for _, step := range []int{1, 3, 4} {
 		var more []map[int]string
 		for _, repairs := range out {
-			c.repairs = repairs
-			if !slices.ContainsFunc(c.promise().Steps, func(s string) bool { return strings.HasPrefix(s, fmt.Sprint(step)) }) {
+			one := c
+			one.repairs = repairs
+			if !slices.ContainsFunc(one.promise().Steps, func(s string) bool { return strings.HasPrefix(s, fmt.Sprint(step)) }) {
 				more = append(more, repairs)
 				continue
 			}
