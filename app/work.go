@@ -130,7 +130,7 @@ func (a *App) setUpHost(ctx context.Context) error {
 		Machine: machine, Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version,
 		Started: a.store.Now().UTC().Truncate(time.Millisecond),
 	}
-	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
+	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log, Toggles: a.opt.Files.Toggles()}
 	return nil
 }
 
