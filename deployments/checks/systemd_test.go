@@ -167,6 +167,23 @@ func TestHostKeepsItsState(t *testing.T) {
 	}
 }
 
+// Ensure each unit has a folder of its own for log files, the one that the
+// configuration and the docs name.
+func TestUnitsHaveFoldersForLogs(t *testing.T) {
+	t.Parallel()
+	for unit := range units {
+		if got := settings(t, unit)["LogsDirectory"]; !slices.Equal(got, []string{"%N"}) {
+			t.Errorf("%s: LogsDirectory=%q", unit, got)
+		}
+	}
+	if !strings.Contains(read(t, at("deployments/systemd/etc/host.yaml")), "\n  #dir: /var/log/switchyard-host\n") {
+		t.Error("logs.dir is not the LogsDirectory of switchyard-host.service")
+	}
+	if !strings.Contains(read(t, at("docs/deploy.md")), "\n    Environment=SWITCHYARD_LOGS_DIR=%L/%N\n") {
+		t.Error("docs/deploy.md doesn't name the LogsDirectory of a unit")
+	}
+}
+
 // Ensure user and folders are made as the units expect them.
 func TestUserAndFolders(t *testing.T) {
 	t.Parallel()
