@@ -20,7 +20,7 @@ var units = map[string]int{
 	"switchyard-api.service":       11,
 	"switchyard-worker.service":    11,
 	"switchyard-scheduler.service": 11,
-	"switchyard-host.service":      15,
+	"switchyard-host.service":      17,
 }
 
 // installed lays the units out as on a machine, with the program, and returns
@@ -112,6 +112,22 @@ func TestUnitsHaveNoCapability(t *testing.T) {
 		s := settings(t, unit)
 		if !slices.Equal(s["AmbientCapabilities"], ambient) || !slices.Equal(s["CapabilityBoundingSet"], bounding) || !slices.Equal(s["PrivateUsers"], users) {
 			t.Errorf("%s: AmbientCapabilities=%q CapabilityBoundingSet=%q PrivateUsers=%q", unit, s["AmbientCapabilities"], s["CapabilityBoundingSet"], s["PrivateUsers"])
+		}
+	}
+}
+
+// Ensure a proxy host's unit lets through what the repairs of the USB write to, and
+// that no other unit sees a device.
+func TestHostReachesTheUSB(t *testing.T) {
+	t.Parallel()
+	for unit := range units {
+		private, allow, writes := []string{"yes"}, []string(nil), []string(nil)
+		if unit == "switchyard-host.service" {
+			private, allow, writes = []string{"no"}, []string{"char-usb_device rw"}, []string{"-/sys/bus/usb/drivers/usb -/sys/devices"}
+		}
+		s := settings(t, unit)
+		if !slices.Equal(s["PrivateDevices"], private) || !slices.Equal(s["DeviceAllow"], allow) || !slices.Equal(s["ReadWritePaths"], writes) || !slices.Equal(s["DevicePolicy"], []string{"closed"}) {
+			t.Errorf("%s: PrivateDevices=%q DeviceAllow=%q ReadWritePaths=%q DevicePolicy=%q", unit, s["PrivateDevices"], s["DeviceAllow"], s["ReadWritePaths"], s["DevicePolicy"])
 		}
 	}
 }
