@@ -45,9 +45,6 @@ func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	}
 	if slices.Contains(opt.Roles, Worker) && opt.Config.Host.Name != "" {
 		list = append(list, check{"host.state_dir", func(context.Context) Finding { return writable(opt.Config.Host.StateDir) }})
-		if !simulated(opt.Config.Host) {
-			list = append(list, check{"routing", func(context.Context) Finding { return routing(netroute.New().MayChange()) }})
-		}
 	}
 	var all []Finding
 	for _, c := range list {

@@ -119,7 +119,9 @@ func (a *App) openHost(ctx context.Context) error {
 		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
 	}
 	a.host = h
-	h.LookAtUSB(ctx, a.log.With("role", "worker"))
+	log := a.log.With("role", "worker")
+	h.LookAtUSB(ctx, log)
+	a.tellPassedOver(ctx, log)
 	return nil
 }
 
