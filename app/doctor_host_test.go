@@ -93,7 +93,7 @@ func (b *box) device(path, id, class string, number int) {
 		"idVendor": vendor, "idProduct": product, "bDeviceClass": class, "busnum": "1", "devnum": fmt.Sprint(number), "authorized": "1",
 		"maxchild": map[string]string{"09": "4"}[class], "speed": "480", "version": " 2.00",
 	} {
-		b.file(filepath.Join("sys/bus/usb/devices", path, name), text)
+		b.file("sys/bus/usb/devices/"+path+"/"+name, text)
 	}
 	must(b.t, os.Symlink(driver, b.path("sys/bus/usb/devices", path, "driver")))
 }
@@ -101,7 +101,7 @@ func (b *box) device(path, id, class string, number int) {
 func (b *box) dongle(path string, number int, name string, index int) {
 	b.device(path, "12d1:14dc", "00", number)
 	must(b.t, os.MkdirAll(b.path("sys/bus/usb/devices", path+":1.0"), 0o755))
-	b.file(filepath.Join("sys/class/net", name, "ifindex"), fmt.Sprint(index))
+	b.file("sys/class/net/"+name+"/ifindex", fmt.Sprint(index))
 	must(b.t, os.Symlink(b.path("sys/bus/usb/devices", path+":1.0"), b.path("sys/class/net", name, "device")))
 	b.file("proc/sys/net/ipv4/conf/"+name+"/rp_filter", "2")
 	b.file(fmt.Sprintf("run/udev/data/n%d", index), "I:1\nE:NM_UNMANAGED=1")

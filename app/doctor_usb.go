@@ -33,22 +33,22 @@ func (m *machine) dongles(tree *usb.Tree, err error) Finding {
 	}
 	switch configured := len(m.config.Host.Dongles); {
 	case len(disks) > 0:
-		return warn(plural(len(disks), "dongle")+" in storage mode, as disks: "+strings.Join(disks, ", "), "install usb_modeswitch (Debian: usb-modeswitch), and plug it in again, or toggle it")
+		return warn(count(disks)+" in storage mode, as disks: "+strings.Join(disks, ", "), "install usb_modeswitch (Debian: usb-modeswitch), and plug it in again, or toggle it")
 	case len(off) > 0:
-		return warn(plural(len(off), "dongle")+" without its driver: "+strings.Join(off, ", "), "toggle it (step 3 puts it back), or plug it in again")
+		return warn(count(off)+" without its driver: "+strings.Join(off, ", "), "toggle it (step 3 puts it back), or plug it in again")
 	case len(all) == 0:
 		return warn("no dongle is plugged in", "plug them in; those of a kind that isn't known are named in host.usb.ids")
 	case len(all) < configured:
-		return warn(fmt.Sprintf("%s of %d that are configured: %s", plural(len(all), "dongle"), configured, strings.Join(all, "; ")), "plug in what is missing; those of a kind that isn't known are named in host.usb.ids")
+		return warn(fmt.Sprintf("%s of %d that are configured: %s", count(all), configured, strings.Join(all, "; ")), "plug in what is missing; those of a kind that isn't known are named in host.usb.ids")
 	}
-	return ok(plural(len(all), "dongle") + ": " + strings.Join(all, "; "))
+	return ok(count(all) + ": " + strings.Join(all, "; "))
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+func count(dongles []string) string {
+	if len(dongles) == 1 {
+		return "1 dongle"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d dongles", len(dongles))
 }
 
 // driver is where devices are taken off their driver, and put back.

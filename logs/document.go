@@ -29,7 +29,7 @@ func takeDir(dir string) (*os.File, error) {
 // of it is on the disk before the name is, and the name before replace returns.
 // temp is a name in the same directory that nobody else uses.
 func replace(path, temp string, data []byte) error {
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, fileMode) //nolint:gosec // the group may read
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, fileMode)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func TestFiles_none(t *testing.T) {
 // key and says where it stands.
 func TestOpen_unusable(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(t *testing.T, dir string){
+	for name, prepare := range map[string]func(t *testing.T, dir string){
 		"below a file":        func(t *testing.T, dir string) { must(t, os.WriteFile(filepath.Dir(dir), nil, 0o600)) },
 		"a file":              func(t *testing.T, dir string) { must(t, os.Mkdir(filepath.Dir(dir), 0o700)); must(t, os.WriteFile(dir, nil, 0o600)) },
 		"a log is a folder":   func(t *testing.T, dir string) { must(t, os.MkdirAll(filepath.Join(dir, "toggle_api.log"), 0o700)) },
@@ -130,7 +130,7 @@ func TestOpen_unusable(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			dir, file := filepath.Join(root, "var", "log"), filepath.Join(root, "switchyard.yaml")
-			make(t, dir)
+			prepare(t, dir)
 			must(t, os.WriteFile(file, fmt.Appendf(nil, "timezone: UTC\nlogs:\n  dir: %s\n", dir), 0o600))
 			c, err := configs.Load(file, nil)
 			must(t, err)
