@@ -216,7 +216,7 @@ func (m *machine) kernel() Finding {
 func (m *machine) rules() Finding {
 	var missing []string
 	for name, dirs := range map[string][]string{
-		"udev/70-switchyard.rules":                      {"etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"},
+		"udev/70-switchyard.rules":                   {"etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"},
 		"systemd/network/70-switchyard-dongles.link": {"etc/systemd/network", "run/systemd/network", "usr/local/lib/systemd/network", "usr/lib/systemd/network", "lib/systemd/network"},
 	} {
 		if !slices.ContainsFunc(dirs, func(dir string) bool { return m.exists(dir, filepath.Base(name)) }) {

@@ -121,8 +121,11 @@ func TestFiles_none(t *testing.T) {
 func TestOpen_unusable(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, dir string){
-		"below a file":        func(t *testing.T, dir string) { must(t, os.WriteFile(filepath.Dir(dir), nil, 0o600)) },
-		"a file":              func(t *testing.T, dir string) { must(t, os.Mkdir(filepath.Dir(dir), 0o700)); must(t, os.WriteFile(dir, nil, 0o600)) },
+		"below a file": func(t *testing.T, dir string) { must(t, os.WriteFile(filepath.Dir(dir), nil, 0o600)) },
+		"a file": func(t *testing.T, dir string) {
+			must(t, os.Mkdir(filepath.Dir(dir), 0o700))
+			must(t, os.WriteFile(dir, nil, 0o600))
+		},
 		"a log is a folder":   func(t *testing.T, dir string) { must(t, os.MkdirAll(filepath.Join(dir, "toggle_api.log"), 0o700)) },
 		"the lock's a folder": func(t *testing.T, dir string) { must(t, os.MkdirAll(filepath.Join(dir, ".lock"), 0o700)) },
 	} {
