@@ -66,6 +66,7 @@ func hostFindings(ctx context.Context, opt DoctorOptions) (all []Finding) {
 	}
 	all = append(all, m.hubs(ctx, tree)...)
 	for _, c := range []check{
+		{"host.address", func(context.Context) Finding { return m.address() }},
 		{"rp_filter", func(context.Context) Finding { return m.reversePath(tree) }},
 		{"ModemManager", func(context.Context) Finding { return m.modemManager(tree) }},
 		{"NetworkManager", func(context.Context) Finding { return m.networkManager(tree) }},

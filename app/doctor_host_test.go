@@ -136,7 +136,7 @@ func hostConfig(change ...func(*configs.Config)) *configs.Config {
 
 // hostChecks are those of a host's hardware, in their order.
 var hostChecks = []string{
-	"kernel", "routing", "udev", "usb", "usb.rebind", "usb_modeswitch", "host.usb.hubs[0]", "rp_filter", "ModemManager", "NetworkManager", "systemd-networkd",
+	"kernel", "routing", "udev", "usb", "usb.rebind", "usb_modeswitch", "host.usb.hubs[0]", "host.address", "rp_filter", "ModemManager", "NetworkManager", "systemd-networkd",
 }
 
 // Ensure a host where all is in order is told to be so, whoever asks, and that
@@ -210,6 +210,17 @@ func TestDoctorOfHost_finds(t *testing.T) {
 		{"no hub named", func(_ *box, c *configs.Config) { c.Host.USB.Hubs = nil }, "host.usb.hubs", "none is named, so step 4 is passed over: name those that the dongles are in, of 1-3,"},
 		{"no hub named nor asked", func(b *box, c *configs.Config) { c.Host.USB.Hubs = nil; b.hubs["1-3"] = usb.ErrNotPermitted }, "host.usb.hubs", "run this as root to have 1-3 asked"},
 		{"no hub named nor able", func(b *box, c *configs.Config) { c.Host.USB.Hubs = nil; b.hubs["1-3"] = false }, "host.usb.hubs", "none that is plugged in switches each port"},
+		{"no client", func(_ *box, c *configs.Config) {
+			c.Host.Address.Client, c.Host.Address.Command = "command", []string{"dhcpcd"}
+		}, "host.address", "dhcpcd is not there; the worker sets the address"},
+		{"no client at all", func(_ *box, c *configs.Config) {
+			c.Host.Address = configs.Address{Client: "command", Command: []string{"/opt/dhcp"}}
+		}, "host.address", "stays without an address"},
+		{"nobody", func(_ *box, c *configs.Config) { c.Host.Address = configs.Address{Client: "none"} }, "host.address", "nobody is known to ask for it"},
+		{"nobody runs", func(b *box, c *configs.Config) {
+			c.Host.Address = configs.Address{Client: "auto"}
+			b.remove("proc/42", "proc/44")
+		}, "host.address", "nobody is known to ask for it"},
 		{"strict", func(b *box, _ *configs.Config) { b.file("proc/sys/net/ipv4/conf/eth2/rp_filter", "1") }, "rp_filter", "strict (1) for eth2: what comes in by a dongle is dropped as soon as its rule is missing: install deployments/sysctl.d/60-switchyard.conf, and for now: sysctl -w net.ipv4.conf.eth2.rp_filter=2"},
 		{"strict for all", func(b *box, _ *configs.Config) {
 			b.file("proc/sys/net/ipv4/conf/all/rp_filter", "1")
@@ -248,19 +259,23 @@ func TestDoctorOfHost_finds(t *testing.T) {
 func TestDoctorOfHost_leavesAlone(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		change func(*box)
+		change func(*box, *configs.Config)
 		check  string
 	}{
-		"no ModemManager":   {func(b *box) { b.remove("run/udev", "proc/43") }, "ModemManager"},
-		"no NetworkManager": {func(b *box) { b.remove("run/udev", "proc/42") }, "NetworkManager"},
-		"no networkd":       {func(b *box) { b.remove("etc/systemd", "proc/44") }, "systemd-networkd"},
-		"unmanaged": {func(b *box) {
+		"no ModemManager":   {func(b *box, _ *configs.Config) { b.remove("run/udev", "proc/43") }, "ModemManager"},
+		"no NetworkManager": {func(b *box, _ *configs.Config) { b.remove("run/udev", "proc/42") }, "NetworkManager"},
+		"no networkd":       {func(b *box, _ *configs.Config) { b.remove("etc/systemd", "proc/44") }, "systemd-networkd"},
+		"unmanaged": {func(b *box, _ *configs.Config) {
 			b.remove("run/udev")
 			b.file("run/NetworkManager/devices/7", "[device]\nmanaged=false")
 			b.file("run/NetworkManager/devices/8", "[device]\nmanaged=false")
 		}, "NetworkManager"},
-		"by request": {func(b *box) { b.remove("sys/bus/usb/devices/1-3:1.0") }, "host.usb.hubs[0]"},
-		"not strict after all": {func(b *box) {
+		"a client": {func(b *box, c *configs.Config) {
+			b.file("usr/sbin/dhcpcd", "")
+			c.Host.Address = configs.Address{Client: "command", Command: []string{"dhcpcd"}}
+		}, "host.address"},
+		"by request": {func(b *box, _ *configs.Config) { b.remove("sys/bus/usb/devices/1-3:1.0") }, "host.usb.hubs[0]"},
+		"not strict after all": {func(b *box, _ *configs.Config) {
 			b.file("proc/sys/net/ipv4/conf/all/rp_filter", "2")
 			b.file("proc/sys/net/ipv4/conf/eth1/rp_filter", "1")
 		}, "rp_filter"},
@@ -268,8 +283,9 @@ func TestDoctorOfHost_leavesAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := boot(t)
-			tt.change(b)
-			for _, f := range app.Doctor(t.Context(), app.DoctorOptions{Config: hostConfig(), Roles: []app.Role{app.Worker}, User: "nobody", Root: b.root, USB: b}) {
+			c := hostConfig()
+			tt.change(b, c)
+			for _, f := range app.Doctor(t.Context(), app.DoctorOptions{Config: c, Roles: []app.Role{app.Worker}, User: "nobody", Root: b.root, USB: b}) {
 				if f.Check == tt.check && f.Status != app.OK {
 					t.Errorf("found %+v", f)
 				}

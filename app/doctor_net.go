@@ -55,6 +55,48 @@ func interfaces(tree *usb.Tree) (all []string) {
 	return all
 }
 
+// address looks whether somebody brings a dongle's interface to its address.
+func (m *machine) address() Finding {
+	c := m.config.Host.Address
+	if c.Client == "command" {
+		switch at := m.program(c.Command[0]); {
+		case at != "":
+			return ok(at + " asks for it")
+		case c.Static:
+			return warn(c.Command[0]+" is not there; the worker sets the address each time host.address.wait is over", "install it, or set host.address.client: auto")
+		}
+		return warn(c.Command[0]+" is not there, so a dongle that was reset stays without an address", "install it, or set host.address.static: true")
+	}
+	if c.Static {
+		return ok("the worker sets it where nobody brings it")
+	}
+	if c.Client == "auto" {
+		for _, name := range []string{"NetworkManager", "systemd-network", "dhcpcd", "dhclient", "udhcpc"} {
+			if running, err := m.runs(name); running && err == nil {
+				return ok(name + " runs; whether it asks for dongles, too, is its configuration's to say")
+			}
+		}
+	}
+	return warn("nobody is known to ask for it (host.address.static: false), so a dongle that was reset stays without", "set host.address.static: true, or have a DHCP client look after the dongles' interfaces")
+}
+
+// program is where a program is, by its path or in the folders that systemd has
+// units look in; "": nowhere.
+func (m *machine) program(name string) string {
+	if strings.Contains(name, "/") {
+		if m.exists(name) {
+			return name
+		}
+		return ""
+	}
+	for _, dir := range []string{"usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"} {
+		if m.exists(dir, name) {
+			return "/" + dir + "/" + name
+		}
+	}
+	return ""
+}
+
 // runs tells whether a program does, by its name as the kernel has it: at most 15
 // letters.
 func (m *machine) runs(name string) (bool, error) {

@@ -71,13 +71,10 @@ func (m *machine) rebind() Finding {
 	return warn("there is no driver to take devices off, so step 3 is passed over: "+err.Error(), "run it on the machine that the dongles are plugged into, with its /sys")
 }
 
-// modeSwitch looks for the program that makes modems of disks, in the folders that
-// systemd has units look in.
+// modeSwitch looks for the program that makes modems of disks.
 func (m *machine) modeSwitch() Finding {
-	for _, dir := range []string{"usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"} {
-		if m.exists(dir, "usb_modeswitch") {
-			return ok("/" + dir + "/usb_modeswitch")
-		}
+	if at := m.program("usb_modeswitch"); at != "" {
+		return ok(at)
 	}
 	return warn("is not installed: a stick that shows itself as a disk can't be made a modem", "install it (Debian: apt-get install usb-modeswitch)")
 }
