@@ -21,6 +21,8 @@ type HostJobs struct {
 	// Now is Redis' clock.
 	Now func() time.Time
 	Log *slog.Logger
+	// Toggles hears how each toggle goes, beside Log. Optional.
+	Toggles *slog.Logger
 }
 
 // Toggle is the handler of tasks.Toggle. A toggle that brought no address is a
@@ -30,9 +32,17 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	if err := json.Unmarshal(r.Payload, &p); err != nil {
 		return GiveUp(fmt.Errorf("unreadable payload: %w", err), nil)
 	}
+	told := h.startToggleLog(r.Job, p.Subnet)
 	result := tasks.FailedToggle(p, 0)
+	out := h.toggle(ctx, r, told, &result, p.Subnet)
+	told.ended(result.ToggleOutcome, out)
+	return out
+}
+
+// toggle toggles a dongle, and writes into result what came of it.
+func (h *HostJobs) toggle(ctx context.Context, r *Run, told *toggleLog, result *tasks.ToggleResult, subnet int) Outcome {
 	var last tasks.ToggleProgress
-	d, err := h.Host.Dongle(p.Subnet)
+	d, err := h.Host.Dongle(subnet)
 	if err != nil {
 		return DoneBut(result, err)
 	}
@@ -40,6 +50,7 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 		Check: r.Check,
 		Progress: func(ctx context.Context, p tasks.ToggleProgress) {
 			last = p
+			told.progress(ctx, p)
 			if err := r.Progress(ctx, p); err != nil {
 				h.Log.Debug("progress not noted", "job", r.ID, "err", err)
 			}
@@ -51,7 +62,7 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	state := h.stateAfter(ctx, d, result.ToggleOutcome)
 	brought := rotation(r.ID, h.Now(), last, result.ToggleOutcome)
 	ended := func(ctx context.Context) error {
-		err := h.ended(ctx, p.Subnet, state, brought)
+		err := h.ended(ctx, subnet, state, brought)
 		if errors.Is(err, hosts.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
 		}
