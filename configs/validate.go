@@ -31,6 +31,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.toggle()
 	k.callbacks()
 	k.receivers()
+	k.push()
 	k.secrets()
 	k.delivery()
 	k.metrics()
