@@ -118,10 +118,15 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	if err != nil {
 		return nil, unavailable("reading hosts", err)
 	}
+	sort.Strings(names)
+	return r.Infos(ctx, names)
+}
+
+// Infos returns those of the hosts named that there are, as All does.
+func (r *Registry) Infos(ctx context.Context, names []string) ([]*Info, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	sort.Strings(names)
 	keys := make([]string, len(names))
 	for i, n := range names {
 		keys[i] = infoKey(n)
