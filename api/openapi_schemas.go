@@ -18,6 +18,7 @@ var nullable = map[string][]string{
 	"ToggleOutcome":  {"signal"},
 	"ProxyStatus":    {"signal"},
 	"HostDocument":   {"hub_info"},
+	"PushList":       {"document"},
 	"DongleDocument": {"signal", "quality"},
 	"SignalQuality":  {"rsrp", "rsrq", "sinr"},
 }
