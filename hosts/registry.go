@@ -1,5 +1,6 @@
 // Package hosts is the registry of proxy hosts in Redis: who they are, whether
-// they are alive, and the last known state of their dongles.
+// they are alive, the last known state of their dongles, and what became of the
+// pushes of it.
 //
 // A host's worker writes, everybody reads. All of a host lies under its own
 // prefix (sw:v1:h:<host>:…) but for its name in the set of hosts. A host is
