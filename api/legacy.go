@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -106,19 +105,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 
 // compose overlays what was collected with the toggles under way.
 func (s *Server) compose(ctx context.Context, h *hosts.Info, st hosts.State) (tasks.StatusDocument, error) {
-	keys := make([]string, len(h.Dongles))
-	for i, n := range h.Dongles {
-		keys[i] = tasks.ToggleKey(n)
-	}
-	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, keys)
+	started, err := s.opt.Store.TogglesSince(ctx, h.Name, h.Dongles)
 	if err != nil {
 		return tasks.StatusDocument{}, err
-	}
-	started := map[int]time.Time{}
-	for _, j := range underWay {
-		if j.State == jobs.Running { // one that waits for its worker again is not in progress
-			started[j.Subnet] = j.Started
-		}
 	}
 	return hosts.Status(s.opt.Store.Now(), s.loc, h, st, started), nil
 }

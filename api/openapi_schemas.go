@@ -18,6 +18,7 @@ var nullable = map[string][]string{
 	"ToggleOutcome":  {"signal"},
 	"ProxyStatus":    {"signal"},
 	"HostDocument":   {"hub_info", "rotation"},
+	"PushList":       {"document"},
 	"DongleDocument": {"signal", "quality", "rotation", "usb"},
 	"SignalQuality":  {"rsrp", "rsrq", "sinr"},
 }

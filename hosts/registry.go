@@ -1,5 +1,6 @@
 // Package hosts is the registry of proxy hosts in Redis: who they are, whether
-// they are alive, and the last known state of their dongles.
+// they are alive, the last known state of their dongles, and what became of the
+// pushes of it.
 //
 // A host's worker writes, everybody reads. All of a host lies under its own
 // prefix (sw:v1:h:<host>:…) but for its name in the set of hosts. A host is
@@ -138,10 +139,15 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	if err != nil {
 		return nil, unavailable("reading hosts", err)
 	}
+	sort.Strings(names)
+	return r.Infos(ctx, names)
+}
+
+// Infos returns those of the hosts named that there are, as All does.
+func (r *Registry) Infos(ctx context.Context, names []string) ([]*Info, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	sort.Strings(names)
 	keys := make([]string, len(names))
 	for i, n := range names {
 		keys[i] = infoKey(n)

@@ -30,6 +30,10 @@ func report(m *metrics.Metrics) {
 	m.Swept(1, 2, 3, 4)
 	m.Delivered("toggle/start", "", time.Millisecond)
 	m.Delivered("toggle/result", "timeout", 5*time.Second)
+	m.Pushed("main", "", 34*time.Millisecond)
+	m.Pushed("dev", "connect", time.Millisecond)
+	m.Pushing(2 * time.Second)
+	m.PushDropped()
 	m.RequestStarted()("/status", http.MethodGet, 0)
 	m.RequestStarted()("", "BREW", 404)
 	m.RequestStarted()
@@ -89,6 +93,11 @@ func TestWhatIsReportedIsTold(t *testing.T) {
 		`switchyard_jobs_swept_total{what="lost"} 3`,
 		`switchyard_deliveries_total{kind="toggle/start",outcome="delivered"} 1`,
 		`switchyard_deliveries_total{kind="toggle/result",outcome="timeout"} 1`,
+		`switchyard_pushes_total{outcome="delivered",receiver="main"} 1`,
+		`switchyard_pushes_total{outcome="connect",receiver="dev"} 1`,
+		`switchyard_push_duration_seconds_count 2`,
+		`switchyard_push_age_seconds_sum 2`,
+		`switchyard_pushes_dropped_total 1`,
 		`switchyard_http_requests_total{method="GET",route="/status",status="2xx"} 1`,
 		`switchyard_http_requests_total{method="other",route="none",status="4xx"} 1`,
 		`switchyard_http_requests_in_flight 1`,

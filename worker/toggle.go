@@ -23,6 +23,11 @@ type HostJobs struct {
 	Log *slog.Logger
 	// Toggles hears how each toggle goes, beside Log. Optional.
 	Toggles *slog.Logger
+	// CollectLimit is the longest that reading all dongles may take. 0: as long
+	// as their modems do.
+	CollectLimit time.Duration
+
+	collections collections
 }
 
 // Toggle is the handler of tasks.Toggle. A toggle that brought no address is a
@@ -119,32 +124,5 @@ func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle, br
 		}
 	}
 	state.Collected = now
-	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, state)
-}
-
-// Collect is the handler of tasks.Collect.
-func (h *HostJobs) Collect(ctx context.Context, _ *Run) Outcome {
-	if err := h.CollectNow(ctx); err != nil {
-		return GiveUp(err, nil)
-	}
-	return Done(nil)
-}
-
-// CollectNow reads every dongle into the registry. What could not be written
-// is the error; a modem that doesn't answer is none.
-func (h *HostJobs) CollectNow(ctx context.Context) error {
-	var errs []error
-	h.Host.Collect(ctx, func(subnet int, d hosts.Dongle) {
-		if ctx.Err() != nil {
-			return // cut short: says nothing about the dongle
-		}
-		d.Collected = h.Now()
-		if err := h.Registry.SetDongle(ctx, h.Host.Name, subnet, d); err != nil {
-			errs = append(errs, err)
-		}
-	})
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return errors.Join(errs...)
+	return h.know(ctx, subnet, state)
 }
