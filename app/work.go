@@ -92,13 +92,13 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	return nil
 }
 
-// sharedQueues are those taken beside the host's own. Deliveries and the rest
+// sharedQueues are those taken beside the host's own. All that there is work in
 // are taken by default where there is no host.
 func (a *App) sharedQueues() []string {
 	if len(a.cfg.Worker.Queues) > 0 || a.cfg.Host.Name != "" {
 		return a.cfg.Worker.Queues
 	}
-	return []string{tasks.QueueDelivery, tasks.QueueDefault}
+	return []string{tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueDefault}
 }
 
 func contains(queues []worker.Queue, name string) bool {

@@ -33,6 +33,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.receivers()
 	k.secrets()
 	k.delivery()
+	k.cloudflare()
 	k.metrics()
 	return k.faults
 }
