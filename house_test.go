@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "limits/...", "notices/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -86,6 +86,8 @@ var layers = []layer{
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
 	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
 	{who: []string{"metrics/..."}},
+	{who: []string{"limits/..."}},
+	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},
