@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -354,23 +355,29 @@ func TestDoctorAndCloudflare(t *testing.T) {
 	}
 }
 
-// Ensure the demo has its own Cloudflare, and blocks there.
+// Ensure the demo has its own Cloudflare, and blocks there, with a redis-server
+// and without one.
 func TestDemoCloudflare(t *testing.T) {
-	d, tmp, err := startDemo(t, app.DemoOptions{})
-	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL()+"/v1/cf/block?ip=192.0.2.44&chat_id=-12345678", nil)
-	must(t, err)
-	tr := &http.Transport{}
-	defer tr.CloseIdleConnections()
-	res, err := (&http.Client{Transport: tr}).Do(req)
-	must(t, err)
-	must(t, res.Body.Close())
-	if res.StatusCode != http.StatusAccepted {
-		t.Errorf("status %d", res.StatusCode)
+	for name, path := range map[string]string{"with a redis-server": os.Getenv("PATH"), "without one": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PATH", path)
+			d, tmp, err := startDemo(t, app.DemoOptions{})
+			must(t, err)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL()+"/v1/cf/block?ip=192.0.2.44&chat_id=-12345678", nil)
+			must(t, err)
+			tr := &http.Transport{}
+			defer tr.CloseIdleConnections()
+			res, err := (&http.Client{Transport: tr}).Do(req)
+			must(t, err)
+			must(t, res.Body.Close())
+			if res.StatusCode != http.StatusAccepted {
+				t.Errorf("status %d", res.StatusCode)
+			}
+			must(t, d.Cloudflare.WaitFor(ctx, func(all []simcloudflare.Call) bool { return len(all) == 1 && all[0].Status == 200 }))
+			must(t, d.Stop(ctx))
+			leftNothing(t, tmp)
+		})
 	}
-	must(t, d.Cloudflare.WaitFor(ctx, func(all []simcloudflare.Call) bool { return len(all) == 1 && all[0].Status == 200 }))
-	must(t, d.Stop(ctx))
-	leftNothing(t, tmp)
 }
