@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -89,6 +89,8 @@ var layers = []layer{
 	{who: []string{"hosts/..."}, may: []string{"hosts/...", "events/...", "tasks/..."}},
 	{who: []string{"metrics/..."}},
 	{who: []string{"logs/..."}, may: []string{"configs/..."}},
+	{who: []string{"limits/..."}},
+	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},

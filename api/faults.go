@@ -19,6 +19,13 @@ type fault struct {
 // of its name where they arise; what stands here are the ones worth showing.
 var faults = map[string]fault{
 	"invalid_body":            {400, "", "The body is not valid: it is of the wrong type."},
+	"invalid_query":           {400, "", "The query of the address is not valid: it is not encoded as it has to be."},
+	"duplicate_field":         {400, "ip", "ip is given more than once: in the query, the body, or twice in one of them."},
+	"unknown_parameter":       {400, "chat", "There is no parameter chat."},
+	"invalid_ip":              {400, "ip", "ip is an IPv4 or IPv6 address, or a range: /16 or /24 of IPv4, /32, /48 or /64 of IPv6."},
+	"missing_chat_id":         {400, "chat_id", "chat_id is missing: the chat that is told, an integer, or @ and the name of a channel."},
+	"missing_text":            {400, "text", "text is missing or empty: there is nothing to send."},
+	"invalid_text":            {400, "text", "text is the message, as text in UTF-8."},
 	"unknown_field":           {400, "prot", "There is no field prot."},
 	"missing_port":            {400, "port", "Name the dongle by port (10011 to 10030) or subnet (11 to 30)."},
 	"invalid_port":            {400, "port", "port is 10011 to 10030."},
@@ -51,6 +58,7 @@ var faults = map[string]fault{
 	"too_large":               {413, "", "The request's body is too large."},
 	"unsupported_media_type":  {415, "", "The body has to be JSON, as application/json."},
 	"foreign_host":            {421, "Host", "This server is not known under the name in the Host header. Use its address, add the name to http.server_names, or bring an API key."},
+	"forbidden_ip":            {422, "ip", "10.0.0.1 is refused: as a whole or in part it is not public (private, loopback, link-local, multicast, unspecified or reserved)."},
 	"idempotency_key_reused":  {422, "Idempotency-Key", "This Idempotency-Key was used with another request. Use a new key for a new request."},
 	"too_soon":                {429, "", "Dongle 16 was toggled less than 30s ago."},
 	"rate_limited":            {429, "", "You are asking too often. Slow down, and try again."},
@@ -68,24 +76,41 @@ var ownCodes = map[string][]string{
 		"invalid_body", "unknown_field", "missing_port", "invalid_port", "invalid_subnet", "invalid_chat_id", "invalid_callback_url", "missing_host",
 		"unknown_host", "unknown_dongle", "too_soon", "job_failed", "no_host", "redis_unavailable",
 	},
-	"list-proxies":   {"invalid_min_rsrp", "unknown_host", "redis_unavailable"},
-	"list-hosts":     {"redis_unavailable"},
-	"get-host":       {"unknown_host", "redis_unavailable"},
-	"remove-host":    {"unknown_host", "host_online", "redis_unavailable"},
-	"list-pushes":    {"unknown_host", "redis_unavailable"},
-	"push-host":      {"invalid_body", "unknown_field", "unknown_host", "job_failed", "host_offline", "redis_unavailable"},
-	"list-jobs":      {"invalid_type", "invalid_state", "invalid_limit", "invalid_cursor"},
-	"get-job":        {"invalid_id", "unknown_job"},
-	"cancel-job":     {"invalid_id", "unknown_job", "job_ended"},
-	"retry-job":      {"invalid_id", "unknown_job", "not_retryable", "busy"},
-	"toggle-by-get":  toggleCodes,
-	"toggle-by-post": append(slices.Clone(toggleCodes), "idempotency_key_reused"),
-	"status":         {"missing_host", "unknown_host", "no_host", "redis_unavailable"},
+	"list-proxies":     {"invalid_min_rsrp", "unknown_host", "redis_unavailable"},
+	"list-hosts":       {"redis_unavailable"},
+	"get-host":         {"unknown_host", "redis_unavailable"},
+	"remove-host":      {"unknown_host", "host_online", "redis_unavailable"},
+	"list-pushes":      {"unknown_host", "redis_unavailable"},
+	"push-host":        {"invalid_body", "unknown_field", "unknown_host", "job_failed", "host_offline", "redis_unavailable"},
+	"list-jobs":        {"invalid_type", "invalid_state", "invalid_limit", "invalid_cursor"},
+	"get-job":          {"invalid_id", "unknown_job"},
+	"cancel-job":       {"invalid_id", "unknown_job", "job_ended"},
+	"retry-job":        {"invalid_id", "unknown_job", "not_retryable", "busy"},
+	"toggle-by-get":    toggleCodes,
+	"toggle-by-post":   append(slices.Clone(toggleCodes), "idempotency_key_reused"),
+	"status":           {"missing_host", "unknown_host", "no_host", "redis_unavailable"},
+	"cf-block":         cfCodes,
+	"cf-release":       cfCodes,
+	"cf-search":        cfCodes,
+	"cf-search-by-get": cfCodes,
+	"telegram":         telegramCodes,
+	"telegram-by-get":  telegramCodes,
 }
 
 var toggleCodes = []string{
 	"invalid_subnet", "missing_host", "unknown_dongle", "unknown_host", "too_soon", "host_offline", "no_host", "redis_unavailable",
 }
+
+var (
+	cfCodes = []string{
+		"invalid_query", "unknown_parameter", "invalid_body", "unknown_field", "duplicate_field", "invalid_ip", "missing_chat_id", "invalid_chat_id",
+		"forbidden_ip", "redis_unavailable",
+	}
+	telegramCodes = []string{
+		"invalid_query", "unknown_parameter", "invalid_body", "unknown_field", "duplicate_field", "missing_chat_id", "invalid_chat_id", "missing_text",
+		"invalid_text", "redis_unavailable",
+	}
+)
 
 // byStatus is what an operation that only names a status answers with.
 var byStatus = map[int][]string{

@@ -170,7 +170,7 @@ func routePath(r *http.Request) string {
 
 // refuse answers outside a handler, in the form of the address.
 func refuse(w http.ResponseWriter, r *http.Request, p *Problem) {
-	if startsByGet(r) {
+	if togglesBySubnet(r) {
 		w.Header().Set("Cache-Control", "no-store")
 		legacyProblem(w, p)
 		return

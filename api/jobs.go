@@ -76,7 +76,7 @@ type jobOutput struct {
 }
 
 type jobsInput struct {
-	ChatID string `query:"chat_id" maxLength:"64" doc:"Only jobs that this chat asked for, or joined"`
+	ChatID string `query:"chat_id" maxLength:"64" doc:"Only jobs that this chat asked for, or joined, and messages to it"`
 	Type   string `query:"type" maxLength:"64" doc:"Only jobs of this type" example:"toggle"`
 	State  string `query:"state" maxLength:"64" doc:"Only jobs in this state" example:"running"`
 	Host   string `query:"host" maxLength:"64" doc:"Only jobs of this host"`

@@ -22,6 +22,8 @@ const (
 	tagHosts      = "Hosts"
 	tagProxies    = "Proxies"
 	tagJobs       = "Jobs"
+	tagCloudflare = "Cloudflare"
+	tagTelegram   = "Telegram"
 	tagLegacy     = "Older proxy API"
 	tagOperations = "Operations"
 	tagPages      = "Pages"
@@ -55,6 +57,8 @@ func humaConfig(version string) huma.Config {
 		{Name: tagHosts, Description: "The machines that the dongles are in."},
 		{Name: tagProxies, Description: "LTE dongles, each a proxy with an address of its own."},
 		{Name: tagJobs, Description: "What was asked for, how far it is, and what came of it."},
+		{Name: tagCloudflare, Description: "Addresses blocked by Cloudflare, and released."},
+		{Name: tagTelegram, Description: "Messages to chats."},
 		{Name: tagLegacy, Description: "The addresses that the clients of the older proxy API know, with its answers and its error form."},
 		{Name: tagOperations, Description: "For those who run a server: is it alive, does it take requests, how much does it do."},
 		{Name: tagPages, Description: "Pages for people, and this document."},

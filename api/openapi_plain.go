@@ -12,13 +12,13 @@ import (
 )
 
 // The routes that huma doesn't know are described by hand, in the same
-// document: those that answer in the older proxy API's form, and those that
-// answer with text or a page.
+// document: those that take their parameters in several places, those that answer
+// in the older proxy API's form, and those that answer with text or a page.
 
 // describePlain adds them, but for those that this server doesn't have.
 func describePlain(doc *huma.OpenAPI, routes chi.Routes) {
 	r := doc.Components.Schemas
-	for _, op := range slices.Concat(legacyRoutes(r), operationsRoutes(r), pageRoutes()) {
+	for _, op := range slices.Concat(describeInfra(r), legacyRoutes(r), operationsRoutes(r), pageRoutes()) {
 		if routes.Match(chi.NewRouteContext(), op.Method, op.Path) {
 			doc.AddOperation(op)
 		}
@@ -54,10 +54,7 @@ func legacyRoutes(r huma.Registry) []*huma.Operation {
 	}
 	return []*huma.Operation{
 		toggle(http.MethodGet, "toggle-by-get", "A GET that starts something: it is never cached, and links on other sites may not follow it."),
-		toggle(http.MethodPost, "toggle-by-post", "A body is not looked at.", &huma.Param{
-			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: ptr(maxIdempotencyKey)},
-			Description: "The same key and request within 24 hours get the first job again",
-		}),
+		toggle(http.MethodPost, "toggle-by-post", "A body is not looked at.", idempotencyParam()),
 		{
 			OperationID: "status", Method: http.MethodGet, Path: "/status", Tags: []string{tagLegacy},
 			Summary:     "A proxy host and its dongles",

@@ -31,6 +31,7 @@ func (s *Server) routes(r chi.Router) {
 	s.hostOperations(api)
 	s.pushOperations(api)
 	s.jobOperations(api)
+	s.infraOperations(r)
 	s.handle(r, http.MethodGet, "/toggle/{subnet}", configs.ProxiesToggle, s.toggleBySubnet)
 	s.handle(r, http.MethodPost, "/toggle/{subnet}", configs.ProxiesToggle, s.toggleBySubnet)
 	s.handle(r, http.MethodGet, "/status", configs.ProxiesRead, s.status)

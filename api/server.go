@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,7 +74,7 @@ func New(opt Options) *Server {
 	r := chi.NewRouter()
 	// In this order: what is refused is logged with who asked, and what a page
 	// of another origin may read, refusals among it, says so.
-	r.Use(s.observe, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, s.allowOrigins(), s.limitRate,
+	r.Use(s.observe, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, withoutPrefix, s.allowOrigins(), s.limitRate,
 		s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
@@ -206,7 +207,33 @@ func acts(r *http.Request) bool {
 }
 
 // startsByGet reports whether a GET of the address starts something.
-func startsByGet(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/toggle/") }
+func startsByGet(r *http.Request) bool {
+	if togglesBySubnet(r) {
+		return true
+	}
+	path := fullPath(strings.TrimSuffix(r.URL.Path, "/"))
+	return slices.ContainsFunc(infraRoutes, func(x infraRoute) bool { return x.path == path && slices.Contains(x.methods, http.MethodGet) })
+}
+
+func togglesBySubnet(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/toggle/") }
+
+// fullPath is a path with the /api that some clients leave out.
+func fullPath(path string) string {
+	if strings.HasPrefix(path, "/v1/") {
+		return "/api" + path
+	}
+	return path
+}
+
+// withoutPrefix has /v1/… be the same address as /api/v1/….
+func withoutPrefix(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := routePath(r); strings.HasPrefix(path, "/v1/") {
+			chi.RouteContext(r.Context()).RoutePath = fullPath(path)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,10 @@ import (
 var goodBodies = map[string]map[string]any{
 	"toggle-proxy": {"port": 10016},
 	"push-host":    {},
+	"cf-block":     {"ip": "192.0.2.44", "chat_id": -12345678},
+	"cf-release":   {"ip": "192.0.2.44", "chat_id": -12345678},
+	"cf-search":    {"ip": "192.0.2.44", "chat_id": -12345678},
+	"telegram":     {"text": "test message", "chat_id": -12345678},
 }
 
 // goodValues are parameters that nothing is wrong with, by name. The job is one
@@ -157,6 +161,10 @@ func (s *spec) wrongs(t *testing.T, path string, op *operation) (all []wrong) {
 		}
 	}
 	for _, contentType := range []string{"text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/octet-stream"} {
+		if _, taken := op.RequestBody.Content[contentType]; taken {
+			add("JSON as "+contentType, 400, contentType, document(good))
+			continue
+		}
 		add("as "+contentType, 415, contentType, document(good))
 	}
 	add("over 1 MiB of unknown length", 413, asJSON, io.MultiReader(large()))

@@ -16,6 +16,7 @@ import (
 
 	"switchyard/api"
 	"switchyard/api/access"
+	"switchyard/cloudflare"
 	"switchyard/configs"
 	"switchyard/delivery"
 	"switchyard/events"
@@ -102,6 +103,8 @@ type App struct {
 	hostJobs *worker.HostJobs
 	worker   *worker.Worker
 	sender   *delivery.Sender
+
+	cloudflare *cloudflare.Client
 
 	clock     context.CancelFunc // ends what runs by the clock
 	byClock   sync.WaitGroup
@@ -256,6 +259,9 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	if a.sender != nil {
 		a.sender.Close()
+	}
+	if a.cloudflare != nil {
+		a.cloudflare.Close()
 	}
 	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
 	if a.reader != nil {

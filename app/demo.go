@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/configs"
+	simcloudflare "switchyard/sim/cloudflare"
 	simhilink "switchyard/sim/hilink"
 	"switchyard/sim/receiver"
 	"switchyard/sim/redisserver"
@@ -35,17 +36,21 @@ type DemoOptions struct {
 	Listen []string
 	// Receiver is where callbacks are received. Empty: any free loopback port.
 	Receiver string
-	Log      *slog.Logger
-	Version  string
+	// Cloudflare is where the simulated one is. Empty: any free loopback port.
+	Cloudflare string
+	Log        *slog.Logger
+	Version    string
 }
 
 // Demo is everything in one process on loopback: an app of all roles, an
-// embedded Redis, a simulated host with its modems, and a callback receiver.
+// embedded Redis, a simulated host with its modems, a simulated Cloudflare, and a
+// callback receiver.
 type Demo struct {
-	App      *App
-	Receiver *receiver.Receiver
-	Modems   []*simhilink.Modem
-	Config   *configs.Config
+	App        *App
+	Receiver   *receiver.Receiver
+	Modems     []*simhilink.Modem
+	Cloudflare *simcloudflare.Server
+	Config     *configs.Config
 	// Redis says in words which Redis it is.
 	Redis string
 	// RedisAddr is where it listens.
@@ -90,7 +95,7 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 	}
 	c.Host.Name, c.Host.ServerIP, c.Host.EchoURLs = demoHost, demoServerIP, []string{demoEcho}
 	c.Host.StateDir = filepath.Join(d.dir, "state")
-	c.Worker.Queues = []string{"delivery", "default"}
+	c.Worker.Queues = []string{"delivery", "interactive", "default"}
 	c.Delivery.Allow = []string{"127.0.0.0/8", "::1/128"}
 	c.Callbacks.Toggle = []configs.ToggleReceiver{{
 		Name: "demo", StartURL: d.Receiver.URL() + "/toggle/start", ResultURL: d.Receiver.URL() + "/toggle/result",
@@ -106,6 +111,9 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 		d.stops = append(d.stops, func() error { m.Close(); return nil })
 		d.Modems = append(d.Modems, m)
 		c.Host.Dongles = append(c.Host.Dongles, configs.Dongle{Subnet: n, Modem: m.URL(), Gateway: m.Gateway()})
+	}
+	if err := d.startCloudflare(ctx, opt.Cloudflare, &c.Cloudflare); err != nil {
+		return err
 	}
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)

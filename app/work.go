@@ -8,11 +8,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"switchyard/cloudflare"
 	"switchyard/configs"
 	"switchyard/delivery"
 	"switchyard/hardware"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/limits"
 	"switchyard/tasks"
 	"switchyard/worker"
 )
@@ -21,7 +23,7 @@ import (
 // host's registration and collections, the settling of debts.
 func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	log := a.log.With("role", "worker")
-	shared := a.sharedQueues()
+	shared := sharedQueues(a.cfg)
 	queues := make([]worker.Queue, 0, len(shared)+2)
 	for _, q := range shared {
 		queues = append(queues, worker.Queue{Name: q, Concurrency: max(1, a.cfg.Worker.Concurrency[q])})
@@ -55,6 +57,11 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	if delivers {
 		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(a.sender, a.callbacks, a.cfg.Delivery), Meter: a.meter}
 		handlers[tasks.Callback] = c.Handle
+	}
+	if contains(queues, tasks.QueueInteractive) {
+		a.cloudflare = cloudflare.New(a.cfg.Cloudflare, "switchyard/"+a.opt.Version)
+		c := &worker.Cloudflare{Client: a.cloudflare, Limits: limits.New(a.rdb), Config: a.cfg.Cloudflare, Log: log}
+		handlers[tasks.CFBlock], handlers[tasks.CFRelease], handlers[tasks.CFSearch] = c.Handle, c.Handle, c.Handle
 	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
 	a.hostInfo.Process = process.ID
@@ -90,13 +97,13 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	return nil
 }
 
-// sharedQueues are those taken beside the host's own. Deliveries and the rest
+// sharedQueues are those taken beside the host's own. All that there is work in
 // are taken by default where there is no host.
-func (a *App) sharedQueues() []string {
-	if len(a.cfg.Worker.Queues) > 0 || a.cfg.Host.Name != "" {
-		return a.cfg.Worker.Queues
+func sharedQueues(c *configs.Config) []string {
+	if len(c.Worker.Queues) > 0 || c.Host.Name != "" {
+		return c.Worker.Queues
 	}
-	return []string{tasks.QueueDelivery, tasks.QueueDefault}
+	return []string{tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueDefault}
 }
 
 func contains(queues []worker.Queue, name string) bool {

@@ -12,20 +12,21 @@ type Config struct {
 	// show ("2025-12-13 22:49:25"). Defaults to Asia/Seoul.
 	Timezone string `yaml:"timezone"`
 
-	Log       Log       `yaml:"log"`
-	Logs      Logs      `yaml:"logs"`
-	Redis     Redis     `yaml:"redis"`
-	HTTP      HTTP      `yaml:"http"`
-	Auth      Auth      `yaml:"auth"`
-	Jobs      Jobs      `yaml:"jobs"`
-	Worker    Worker    `yaml:"worker"`
-	Scheduler Scheduler `yaml:"scheduler"`
-	Host      Host      `yaml:"host"`
-	Toggle    Toggle    `yaml:"toggle"`
-	Callbacks Callbacks `yaml:"callbacks"`
-	Push      Push      `yaml:"push"`
-	Delivery  Delivery  `yaml:"delivery"`
-	Metrics   Metrics   `yaml:"metrics"`
+	Log        Log        `yaml:"log"`
+	Logs       Logs       `yaml:"logs"`
+	Redis      Redis      `yaml:"redis"`
+	HTTP       HTTP       `yaml:"http"`
+	Auth       Auth       `yaml:"auth"`
+	Jobs       Jobs       `yaml:"jobs"`
+	Worker     Worker     `yaml:"worker"`
+	Scheduler  Scheduler  `yaml:"scheduler"`
+	Host       Host       `yaml:"host"`
+	Toggle     Toggle     `yaml:"toggle"`
+	Callbacks  Callbacks  `yaml:"callbacks"`
+	Push       Push       `yaml:"push"`
+	Delivery   Delivery   `yaml:"delivery"`
+	Cloudflare Cloudflare `yaml:"cloudflare"`
+	Metrics    Metrics    `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It
 	// is nil in a Config that Load did not make, and never written after Load.
@@ -81,7 +82,7 @@ type Worker struct {
 	// Concurrency is the number of handlers per queue, by queue name, 1 to
 	// 10000. A queue that is not named keeps its default. A host's queue is
 	// sized by toggle.concurrency instead.
-	// Defaults to delivery: 128, default: 16.
+	// Defaults to delivery: 128, interactive: 32, default: 16.
 	Concurrency map[string]int `yaml:"concurrency"`
 	// Heartbeat is how often a process says it is alive. Defaults to 3s.
 	Heartbeat Duration `yaml:"heartbeat"`

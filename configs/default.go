@@ -40,7 +40,7 @@ func Default() *Config {
 			MaxCrashes:        5,
 		},
 		Worker: Worker{
-			Concurrency:     map[string]int{tasks.QueueDelivery: 128, tasks.QueueDefault: 16},
+			Concurrency:     map[string]int{tasks.QueueDelivery: 128, tasks.QueueInteractive: 32, tasks.QueueDefault: 16},
 			Heartbeat:       Duration(3 * time.Second),
 			TTL:             Duration(12 * time.Second),
 			FetchHold:       Duration(5 * time.Second),
@@ -101,6 +101,14 @@ func Default() *Config {
 			LongestWait:    Duration(time.Minute),
 			MaxResponse:    4096,
 			SettleInterval: Duration(5 * time.Second),
+		},
+		Cloudflare: Cloudflare{
+			Note:        "switchyard",
+			Timeout:     Duration(10 * time.Second),
+			Requests:    1000,
+			MaxAttempts: 8,
+			FirstRetry:  Duration(2 * time.Second),
+			MaxRetry:    Duration(5 * time.Minute),
 		},
 	}
 }

@@ -133,6 +133,11 @@ func TestFaults_LeakNothing(t *testing.T) {
 		"callbacks: {secret: " + password + "}",
 		"callbacks: {secret: whsec_" + password + "}",
 		"callbacks: {secrets: {example.com: " + password + "}}",
+		"cloudflare: {token: " + password + "}",
+		"cloudflare: {token: 'a " + password + "', account_id: 023e105f4ecef8ad9ca31a8372d0c353}",
+		"cloudflare: {account_id: " + password + "}",
+		"cloudflare: {zone_ids: [" + password + "]}",
+		"cloudflare: {base_url: 'https://u:" + password + "@example.com/'}",
 		"delivery: {allow: ['http://u:" + password + "@example.com/']}",
 	} {
 		_, err := load(file, []byte(yaml), nil)

@@ -36,6 +36,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.push()
 	k.secrets()
 	k.delivery()
+	k.cloudflare()
 	k.metrics()
 	return k.faults
 }

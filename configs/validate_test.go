@@ -2,6 +2,7 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,12 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	// A host that lacks nothing, one line.
 	const host = "host: {name: a, echo_urls: ['http://example.com'], "
+	const account = "account_id: 023e105f4ecef8ad9ca31a8372d0c353"
+	zones := make([]string, 51)
+	for i := range zones {
+		zones[i] = fmt.Sprintf("'%032x'", i)
+	}
+	manyZones := strings.Join(zones, ", ")
 	for yaml, want := range map[string]string{
 		"timezone: Asia/Soul": `1: timezone: unknown time zone "Asia/Soul": use a name of the IANA list`,
 		"timezone: Local":     "1: timezone: must name a zone",
@@ -244,6 +251,28 @@ func TestValidate(t *testing.T) {
 		"delivery: {allow: [a, b, a]}":               "1: delivery.allow[2]: is the same as delivery.allow[0]",
 		"delivery: {per_destination: 0}":             "1: delivery.per_destination: is 0",
 		"delivery: {max_response: 0}":                "1: delivery.max_response: is 0",
+
+		"cloudflare: {token: t}":                                     "1: cloudflare.token: needs cloudflare.account_id or cloudflare.zone_ids too",
+		"cloudflare: {token: 'a b', " + account + "}":                "1: cloudflare.token: is no API token",
+		"cloudflare: {" + account + "}":                              "1: cloudflare.account_id: needs cloudflare.token too",
+		"cloudflare: {zone_ids: [9a7806061c88ada191ed06f989cc3dac]}": "1: cloudflare.zone_ids: needs cloudflare.token too",
+		"cloudflare: {token: t, account_id: example.com}":            "1: cloudflare.account_id: must be an id as the dashboard shows it",
+		"cloudflare: {token: t, " + account + ", zone_ids: [a]}":     "1: cloudflare.zone_ids[0]: must be an id",
+		"cloudflare: {base_url: 'http://example.com/client/v4'}":     "1: cloudflare.base_url: must begin with https://: the token goes there",
+		"cloudflare: {base_url: 'https://example.com/?a=b'}":         "1: cloudflare.base_url: must end with its path",
+		"cloudflare: {base_url: example.com}":                        "1: cloudflare.base_url: must begin with http",
+		"cloudflare: {note: ' '}":                                    "1: cloudflare.note: must be 1 to 100 characters",
+		"cloudflare: {note: " + strings.Repeat("a", 101) + "}":       "1: cloudflare.note: must be",
+		"cloudflare: {timeout: 0s}":                                  "1: cloudflare.timeout: is 0s",
+		"cloudflare: {requests: 0}":                                  "1: cloudflare.requests: is 0: it must be 1 to 1200",
+		"cloudflare: {requests: 1201}":                               "1: cloudflare.requests: is 1201",
+		"cloudflare: {max_attempts: 0}":                              "1: cloudflare.max_attempts: is 0: it must be 1 to 50",
+		"cloudflare: {first_retry: 999ms}":                           "1: cloudflare.first_retry: is 999ms: it must be at least 1s",
+		"cloudflare: {max_retry: 1s}":                                "1: cloudflare.max_retry: cloudflare.max_retry is 1s and cloudflare.first_retry 2s",
+		"cloudflare: {proxy_ranges: [203.0.113.1/24]}":               "1: cloudflare.proxy_ranges[0]: is an address inside a network",
+		"cloudflare: {protected: [example.com]}":                     "1: cloudflare.protected[0]: is not a network",
+		"cloudflare: {protected: [203.0.113.1, 203.0.113.1]}":        "1: cloudflare.protected[1]: is the same as cloudflare.protected[0]",
+		"cloudflare: {token: t, zone_ids: [" + manyZones + "]}":      "1: cloudflare.zone_ids: names 51 zones: at most 50",
 	} {
 		t.Run(yaml, func(t *testing.T) {
 			t.Parallel()
@@ -282,6 +311,8 @@ func TestValidate_Accepted(t *testing.T) {
 		"callbacks: {max_attempts: 1, secret: " + secretPrefix + strings.Repeat("A", 86) + "==}",
 		"callbacks: {secrets: {host.docker.internal: " + signing + ", 192.0.2.1: " + signing + "}}",
 		"callbacks: {toggle: [{name: a_b-0, start_url: 'http://203.0.113.37:10002/toggle/start'}, {name: b, result_url: 'HTTPS://example.com?x=1'}]}",
+		"cloudflare: {token: t, account_id: 023e105f4ecef8ad9ca31a8372d0c353, zone_ids: [9a7806061c88ada191ed06f989cc3dac], base_url: 'https://example.com:8443/client/v4', requests: 1200}",
+		"cloudflare: {base_url: 'http://127.0.0.1:1', first_retry: 1s, max_retry: 1s, max_attempts: 50, proxy_ranges: ['2001:db8::/29', 192.0.2.1], protected: ['::1']}",
 		"delivery: {allow: [192.0.2.0/24, 192.0.2.1, '2001:db8::/32', '::1', localhost, host.docker.internal], per_destination: 1, max_response: 1048576}",
 	} {
 		accepted(t, yaml)

@@ -3,10 +3,11 @@
 //
 // A job that others are told of leaves a debt in the script that changes it
 // (package jobs). The Settler turns debts into delivery jobs, one for each
-// receiver, with ids that follow from the fact, and strikes a debt off only
-// when they are accepted; so nothing is forgotten and nothing doubled, however
-// often it dies in between. It runs where deliveries run, never on a proxy
-// host: hosts know neither these receivers nor their secrets.
+// receiver, and into messages, one for each chat that asked, with ids that follow
+// from the fact. It strikes a debt off only when they are accepted; so nothing is
+// forgotten and nothing doubled, however often it dies in between. It runs where
+// deliveries run, never on a proxy host: hosts know neither these receivers nor
+// their secrets.
 //
 // A Deliverer makes one attempt of a delivery job: it finds the receiver's
 // address in the configuration (a delivery holds only its name, since the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"switchyard/configs"
 	"switchyard/jobs"
+	"switchyard/notices"
 	"switchyard/tasks"
 )
 
@@ -26,8 +28,8 @@ const (
 	timeoutSlack = 15 * time.Second
 )
 
-// Settler turns what jobs owe to others into delivery jobs. Any number of them
-// may run: a debt gives the same jobs, with the same ids, to each.
+// Settler turns what jobs owe to others into delivery jobs, and messages to
+// chats. Any number of them may run: a debt gives the same jobs, with the same ids, to each.
 type Settler struct {
 	Store *jobs.Store
 	// Callbacks returns who is owed something; they may change.
@@ -110,17 +112,16 @@ func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
 		// another settler was faster.
 		return nil
 	}
-	_, urls, err := s.Store.Audience(ctx, j)
+	chats, urls, err := s.Store.Audience(ctx, j)
 	if err != nil {
 		return err
 	}
 	requests, err := Plan(j, d.Phase, urls, s.Callbacks())
 	if err != nil {
-		// Nobody can be told; the job's own record still can be read.
+		// No receiver can be told; the job's own record still can be read.
 		s.Log.Error("can't tell others of a job", "job", j.ID, "phase", d.Phase, "err", err)
-		return nil
 	}
-	for _, r := range requests {
+	for _, r := range append(requests, Notices(j, d.Phase, chats)...) {
 		if _, err := s.Store.Accept(ctx, r); err != nil {
 			return err
 		}
@@ -190,6 +191,32 @@ func Plan(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]
 		out = append(out, result(tasks.CallbackPayload{URL: u}, "url\x00"+u, ""))
 	}
 	return out, nil
+}
+
+// Notices lists the messages that the end of a job asks for: one to each of the
+// chats that asked for it. They line up behind what else the chat has asked for.
+func Notices(j *jobs.Job, phase jobs.Phase, chats []string) []jobs.Request {
+	if phase != jobs.PhaseResult || !j.State.Final() {
+		return nil
+	}
+	text, ok := notices.Of(j)
+	if !ok {
+		return nil
+	}
+	told := map[string]bool{}
+	var out []jobs.Request
+	for _, chat := range slices.Sorted(slices.Values(chats)) {
+		key := tasks.ChatKey(chat) // a channel may have been named in two ways
+		if told[key] {
+			continue
+		}
+		told[key] = true
+		out = append(out, jobs.Request{
+			ID:    jobs.DerivedID(j.Completed, j.ID, strconv.Itoa(j.Run), key),
+			Draft: tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text, HTML: true}, j.ID),
+		})
+	}
+	return out
 }
 
 // orderKey has a receiver's result wait for its start.

@@ -199,3 +199,48 @@ func TestPlan_order(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Ensure the end of a job becomes one message for each chat that asked for it,
+// behind what else that chat has asked for, with an id that follows from the fact.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	chats := []string{"42", "@Operators", "@operators", "-5"}
+	blocked := &jobs.Job{
+		ID: "j_2", Type: tasks.CFBlock, State: jobs.Completed, Run: 1, Payload: []byte(`{"ip":"192.0.2.1"}`),
+		Result: []byte(`{"action":"block","ip":"192.0.2.1","outcome":"blocked"}`), Completed: ended,
+	}
+	seen := map[string]bool{}
+	for _, j := range []*jobs.Job{blocked, toggled(), toggled(func(j *jobs.Job) { j.Run = 2 })} {
+		got := delivery.Notices(j, jobs.PhaseResult, chats)
+		if len(got) != 3 {
+			t.Fatalf("%s: %d messages, want 3: %+v", j.Type, len(got), got)
+		}
+		for i, chat := range []string{"-5", "42", "@Operators"} {
+			r := got[i]
+			var p tasks.TelegramPayload
+			if err := json.Unmarshal(r.Payload, &p); err != nil {
+				t.Fatal(err)
+			}
+			if r.Type != tasks.Telegram || r.Queue != tasks.QueueInteractive || r.Parent != j.ID || r.ChatID != chat || p.ChatID != chat || !p.HTML || p.Text == "" ||
+				r.OrderKey != tasks.ChatKey(chat) || r.JoinKey != "" || !jobs.ValidID(r.ID) || seen[r.ID] {
+				t.Errorf("%s to %s: %+v", j.Type, chat, r)
+			}
+			seen[r.ID] = true
+		}
+		if diff := cmp.Diff(ids(got), ids(delivery.Notices(j, jobs.PhaseResult, []string{"-5", "@operators", "@Operators", "42"}))); diff != "" {
+			t.Errorf("%s planned twice (-want +got):\n%s", j.Type, diff)
+		}
+	}
+	for name, got := range map[string][]jobs.Request{
+		"a start":            delivery.Notices(toggled(), jobs.PhaseStart, chats),
+		"one that runs":      delivery.Notices(toggled(func(j *jobs.Job) { j.State = jobs.Running }), jobs.PhaseResult, chats),
+		"nobody asked":       delivery.Notices(toggled(), jobs.PhaseResult, nil),
+		"a message":          delivery.Notices(&jobs.Job{ID: "j_3", Type: tasks.Telegram, State: jobs.Completed, Run: 1}, jobs.PhaseResult, chats),
+		"a job of our own":   delivery.Notices(&jobs.Job{ID: "j_3", Type: tasks.Collect, State: jobs.Completed, Run: 1}, jobs.PhaseResult, chats),
+		"one without an end": delivery.Notices(&jobs.Job{ID: "j_3", Type: tasks.CFBlock, State: jobs.Queued, Run: 1}, jobs.PhaseResult, chats),
+	} {
+		if got != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

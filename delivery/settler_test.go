@@ -529,3 +529,44 @@ func TestSettlerKnowsTheRun(t *testing.T) {
 	b.settle(t, 2)
 	b.wantDeliveries(t, append(all(id), all(id)...)...)
 }
+
+// Ensure the end of a job that chats have asked for is told to each of them once,
+// by however many settlers, behind what else the chat has asked for.
+func TestSettlerTellsChats(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	x, err := tasks.ParseTarget("192.0.2.1")
+	must(t, err)
+	accept := func(d tasks.Draft) string {
+		a, err := b.store.Accept(b.ctx, jobs.Request{Draft: d})
+		must(t, err)
+		return a.ID
+	}
+	first := accept(tasks.NewCF(tasks.CFBlock, x, "-5", 3))
+	second := accept(tasks.NewTelegram(tasks.TelegramPayload{ChatID: "-5", Text: "a"}, ""))
+	done := func(id string) {
+		t.Helper()
+		must(t, b.begin(t, id).Finish(b.ctx, jobs.End{State: jobs.Completed, Result: []byte(`{"outcome":"blocked"}`)}))
+	}
+	done(first)
+	b.settle(t, 3)
+	page, err := b.store.List(b.ctx, jobs.Filter{ChatID: "-5", Type: tasks.Telegram}, 10, "")
+	must(t, err)
+	if len(page.Jobs) != 2 {
+		t.Fatalf("%d messages, want 2: %+v", len(page.Jobs), page.Jobs)
+	}
+	i := slices.IndexFunc(page.Jobs, func(j *jobs.Job) bool { return j.ID != second })
+	notice := page.Jobs[i]
+	if notice.Parent != first || !notice.Waiting || notice.ChatID != "-5" {
+		t.Errorf("%+v", notice)
+	}
+	done(second)
+	if j, err := b.store.Get(b.ctx, notice.ID); err != nil || j.Waiting {
+		t.Errorf("%+v, %v", j, err)
+	}
+	done(notice.ID)
+	b.settle(t, 1)
+	if page, err = b.store.List(b.ctx, jobs.Filter{Type: tasks.Telegram}, 10, ""); err != nil || len(page.Jobs) != 2 {
+		t.Errorf("%d messages, %v: a message has been told of", len(page.Jobs), err)
+	}
+}

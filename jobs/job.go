@@ -123,7 +123,7 @@ func (j *Job) moreFields() []any {
 	if j.Once {
 		f = append(f, "once", "1")
 	}
-	if j.Type.Spec().Owes {
+	if j.Type.Spec().OwesStart {
 		f = append(f, "owes", "1")
 	}
 	return f

@@ -25,15 +25,28 @@ const (
 	// Callback posts one document to one receiver. Payload CallbackPayload,
 	// result CallbackResult.
 	Callback Type = "callback"
+	// CFBlock has Cloudflare block an address or a range. Payload CFPayload,
+	// result CFResult.
+	CFBlock Type = "cf_block"
+	// CFRelease ends that. Payload CFPayload, result CFResult.
+	CFRelease Type = "cf_release"
+	// CFSearch finds the rules of Cloudflare's that cover an address or a range.
+	// Payload CFPayload, result CFResult.
+	CFSearch Type = "cf_search"
+	// Telegram sends a message to a chat. Payload TelegramPayload, result
+	// TelegramResult.
+	Telegram Type = "telegram"
 )
 
 // Spec is what is the same for all jobs of a type.
 type Spec struct {
 	// Retryable: a failed or cancelled job may be run again by a client.
 	Retryable bool
-	// Owes: its start and end are told to others (callbacks, chats), so both
-	// are written to the list of what is owed.
+	// Owes: its end is told to others (callbacks, chats), so it is written to
+	// the list of what is owed.
 	Owes bool
+	// OwesStart: so is its start.
+	OwesStart bool
 	// Once: it may have had its effect even if its worker died, and must not
 	// have it twice. Such a job is failed, not run again, when it was claimed
 	// by a worker that is gone. A payload may ask for it too (Draft.Once).
@@ -43,10 +56,14 @@ type Spec struct {
 }
 
 var specs = map[Type]Spec{
-	Toggle:   {Retryable: true, Owes: true, OnHost: true},
-	Collect:  {Retryable: true, OnHost: true},
-	Push:     {Once: true, OnHost: true},
-	Callback: {Retryable: true},
+	Toggle:    {Retryable: true, Owes: true, OwesStart: true, OnHost: true},
+	Collect:   {Retryable: true, OnHost: true},
+	Push:      {Once: true, OnHost: true},
+	Callback:  {Retryable: true},
+	CFBlock:   {Retryable: true, Owes: true},
+	CFRelease: {Retryable: true, Owes: true},
+	CFSearch:  {Retryable: true, Owes: true},
+	Telegram:  {Retryable: true},
 }
 
 // Types returns every job type, in no order.

@@ -17,14 +17,14 @@ import (
 // is forgotten.
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	owing := map[tasks.Type]bool{tasks.Toggle: true}
+	owing := map[tasks.Type]bool{tasks.Toggle: true, tasks.CFBlock: true, tasks.CFRelease: true, tasks.CFSearch: true}
 	got := tasks.Types()
 	slices.Sort(got)
-	if diff := cmp.Diff([]tasks.Type{"callback", "collect", "push", "toggle"}, got); diff != "" {
+	if diff := cmp.Diff([]tasks.Type{"callback", "cf_block", "cf_release", "cf_search", "collect", "push", "telegram", "toggle"}, got); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
 	for _, typ := range got {
-		if s := typ.Spec(); !typ.Known() || s.Retryable == (typ == tasks.Push) || s.Once == s.Retryable || s.Owes != owing[typ] {
+		if s := typ.Spec(); !typ.Known() || s.Retryable == (typ == tasks.Push) || s.Once == s.Retryable || s.Owes != owing[typ] || s.OwesStart != (typ == tasks.Toggle) {
 			t.Errorf("%s: known %v, %+v", typ, typ.Known(), s)
 		}
 	}

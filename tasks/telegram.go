@@ -1,0 +1,42 @@
+package tasks
+
+import "time"
+
+// TelegramPayload is one message to one chat.
+type TelegramPayload struct {
+	// ChatID is an integer in decimal, or "@channel".
+	ChatID string `json:"chat_id"`
+	// Text of any length; longer than Telegram takes at once, it becomes several
+	// messages.
+	Text string `json:"text"`
+	// HTML: Text is HTML as Telegram reads it, not plain.
+	HTML bool `json:"html,omitempty"`
+}
+
+// TelegramResult is what became of it.
+type TelegramResult struct {
+	// ChatID is where it went: another than was asked for where the group has
+	// become a supergroup.
+	ChatID string `json:"chat_id"`
+	// Parts is how many messages the text makes.
+	Parts int `json:"parts"`
+	// MessageIDs are Telegram's, of the parts that were sent so far.
+	MessageIDs []int64 `json:"message_ids"`
+}
+
+const (
+	// TelegramLimit bounds one run of a message.
+	TelegramLimit = 5 * time.Minute
+	// TelegramTries is how many failures end one.
+	TelegramTries = 10
+)
+
+// NewTelegram drafts a message. Messages never join; those of one chat, and what
+// else the chat has asked for, keep their order. parent is the job that it tells
+// of, empty where a client sends it.
+func NewTelegram(p TelegramPayload, parent string) Draft {
+	return Draft{
+		Type: Telegram, ChatID: p.ChatID, Queue: QueueInteractive, OrderKey: ChatKey(p.ChatID), Payload: mustJSON(p),
+		Limit: TelegramLimit, MaxTries: TelegramTries, Parent: parent,
+	}
+}
