@@ -31,6 +31,8 @@ type DongleDocument struct {
 	LastToggleAt *string              `json:"last_toggle_at" format:"date-time" doc:"When its last toggle ended"`
 	ToggleStatus ToggleStatus         `json:"toggle_status"`
 	CollectedAt  *string              `json:"collected_at" format:"date-time" doc:"When this was read; null: never"`
+	// USB is null where it isn't known.
+	USB *hosts.USBPlace `json:"usb" doc:"Where it hangs on the host's USB; null where that is unknown"`
 }
 
 // ToggleStatus is how it stands with a dongle's toggle, as in the status
@@ -56,12 +58,17 @@ func (ToggleStatus) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-func (s *Server) dongleDocument(now time.Time, h *HostDocument, subnet int, st hosts.State, started time.Time) DongleDocument {
+func (s *Server) dongleDocument(now time.Time, i *hosts.Info, h *HostDocument, subnet int, st hosts.State, started time.Time) DongleDocument {
 	d, last := st.Dongles[subnet], st.LastToggle[subnet]
+	var place *hosts.USBPlace
+	if p, known := i.USB[subnet]; known {
+		place = &p
+	}
 	return DongleDocument{
 		Host: h.Host, ServerIP: h.ServerIP, HostStatus: h.Status, Subnet: subnet, Port: tasks.Port(subnet), ProxyURL: tasks.ProxyURL(h.ServerIP, subnet),
 		Connected: d.Connected, ExternalIP: d.ExternalIP, Traffic: d.Traffic, Signal: d.Signal.Plain(), Quality: d.Signal.Quality(),
 		LastToggleAt: timeOrNull(last), ToggleStatus: ToggleStatus(tasks.NewToggleStatus(now, started, last, s.loc)), CollectedAt: timeOrNull(d.Collected),
+		USB: place,
 	}
 }
 

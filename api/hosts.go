@@ -168,7 +168,7 @@ func (s *Server) hostDocuments(ctx context.Context, all []*hosts.Info) ([]HostDo
 			if j := underWay[h.Name][tasks.ToggleKey(n)]; j != nil && j.State == jobs.Running {
 				started = j.Started
 			}
-			d.Dongles = append(d.Dongles, s.dongleDocument(now, &d, n, states[i], started))
+			d.Dongles = append(d.Dongles, s.dongleDocument(now, h, &d, n, states[i], started))
 		}
 		docs[i] = d
 	}

@@ -37,7 +37,7 @@ func setUpHosts(t *testing.T) *bundle {
 // dongle11 is one of which nothing is known.
 const dongle11 = `{"host":"seoul-1","server_ip":"198.51.100.7","host_status":"online","subnet":11,"port":10011,"proxy_url":"socks5://198.51.100.7:10011",` +
 	`"connected":false,"external_ip":null,"traffic":{"upload":0,"download":0},"signal":null,"quality":null,"last_toggle_at":null,` +
-	`"toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":null},"collected_at":null}`
+	`"toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":null},"collected_at":null,"usb":null}`
 
 // dongle16 is one of which everything is.
 const dongle16 = `{"host":"seoul-1","server_ip":"198.51.100.7","host_status":"online","subnet":16,"port":10016,"proxy_url":"socks5://198.51.100.7:10016",` +
@@ -45,7 +45,7 @@ const dongle16 = `{"host":"seoul-1","server_ip":"198.51.100.7","host_status":"on
 	`"signal":{"rsrp":-105,"rsrq":-9,"rssi":-79,"sinr":21,"band":"3","cell_id":"0029403-030","pci":"228","plmn":"45008"},` +
 	`"quality":{"rsrp":{"level":2,"word":"나쁨"},"rsrq":{"level":4,"word":"좋음"},"sinr":{"level":5,"word":"매우 좋음"}},` +
 	`"last_toggle_at":"2025-12-13T13:49:25.250Z","toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":"2025-12-13 22:49:25"},` +
-	`"collected_at":"2025-12-13T13:49:25.250Z"}`
+	`"collected_at":"2025-12-13T13:49:25.250Z","usb":null}`
 
 var shownSeen = regexp.MustCompile(`"last_seen_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 
@@ -61,9 +61,12 @@ func TestHostIsShown(t *testing.T) {
 	h := seoul
 	h.Started, h.Version, h.Dongles = time.Date(2025, 12, 13, 1, 2, 3, 4e6, time.UTC), "v1.2.3", []int{11, 16}
 	h.Hub = &tasks.HubInfo{MainHub: "1-3", SubHubs: []string{"1-3.4"}, PortsPerHub: 4}
+	h.USB = map[int]hosts.USBPlace{16: {Path: "1-3.4.2", Hub: "1-3.4", Port: 2, State: hosts.USBModem}}
 	b.register(t, h)
-	const want = `{"host":"seoul-1","server_ip":"198.51.100.7","status":"online","last_seen_at":"SEEN","started_at":"2025-12-13T01:02:03.004Z","version":"v1.2.3",` +
-		`"expected":2,"physical":3,"hub_info":{"main_hub":"1-3","sub_hubs":["1-3.4"],"ports_per_hub":4},"dongles":[` + dongle11 + `,` + dongle16 + `]}`
+	const wantHost = `{"host":"seoul-1","server_ip":"198.51.100.7","status":"online","last_seen_at":"SEEN","started_at":"2025-12-13T01:02:03.004Z","version":"v1.2.3",` +
+		`"expected":2,"physical":3,"hub_info":{"main_hub":"1-3","sub_hubs":["1-3.4"],"ports_per_hub":4},"dongles":[` + dongle11 + `,`
+	placed := strings.Replace(dongle16, `"usb":null`, `"usb":{"path":"1-3.4.2","hub":"1-3.4","port":2,"state":"modem"}`, 1)
+	want := wantHost + placed + "]}"
 	shown := func(path string) answer {
 		t.Helper()
 		a := b.get(t, path)

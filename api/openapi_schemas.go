@@ -18,7 +18,7 @@ var nullable = map[string][]string{
 	"ToggleOutcome":  {"signal"},
 	"ProxyStatus":    {"signal"},
 	"HostDocument":   {"hub_info"},
-	"DongleDocument": {"signal", "quality"},
+	"DongleDocument": {"signal", "quality", "usb"},
 	"SignalQuality":  {"rsrp", "rsrq", "sinr"},
 }
 
@@ -45,6 +45,7 @@ var descriptions = map[string]string{
 	"JobList":        "A page of jobs, newest first; next_cursor is null on the last one.",
 	"DongleCheck":    "The dongles that should be there, compared with those that are.",
 	"HubInfo":        "How the dongles hang on the host's USB hubs.",
+	"USBPlace":       "Where a dongle hangs on the host's USB.",
 }
 
 // aliases are types that write themselves as another type.

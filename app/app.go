@@ -163,6 +163,11 @@ func (a *App) start(ctx context.Context) error {
 	} else if err := a.startMetrics(ctx); err != nil {
 		return err
 	}
+	if a.has(Worker) && a.cfg.Host.Name != "" {
+		if err := a.openHost(ctx); err != nil {
+			return err
+		}
+	}
 	if err := a.connect(ctx); err != nil {
 		return err
 	}

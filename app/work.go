@@ -27,7 +27,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	}
 	handlers := map[tasks.Type]worker.Handler{}
 	var hostNames []string
-	if a.cfg.Host.Name != "" {
+	if a.host != nil {
 		if err := a.setUpHost(ctx); err != nil {
 			return err
 		}
@@ -82,6 +82,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 			}
 		})
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
+		a.byClock.Go(func() { a.host.FollowUSB(clockCtx, log) })
 	}
 	if delivers {
 		s := &delivery.Settler{
@@ -110,12 +111,20 @@ func contains(queues []worker.Queue, name string) bool {
 	return false
 }
 
-func (a *App) setUpHost(ctx context.Context) error {
+// openHost makes the host of this process. It goes before Redis, which may be
+// away for long: a port of a hub must not be without power as long.
+func (a *App) openHost(ctx context.Context) error {
 	h, err := hardware.NewHost(a.cfg)
 	if err != nil {
 		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
 	}
 	a.host = h
+	h.LookAtUSB(ctx, a.log.With("role", "worker"))
+	return nil
+}
+
+func (a *App) setUpHost(ctx context.Context) (err error) {
+	h := a.host
 	a.hostLock, err = hardware.WaitLock(ctx, h.LockPath(), func() {
 		a.log.Warn("another worker of this host is still running; waiting for it to end", "host", h.Name, "lock", h.LockPath())
 	})
@@ -179,7 +188,7 @@ func (a *App) register(ctx context.Context) error {
 func (a *App) seen() hosts.Info {
 	i := a.hostInfo
 	i.Dongles = a.host.Subnets()
-	i.Physical = len(i.Dongles)
+	i.Physical, i.Hub, i.USB = a.host.Physical(), a.host.Hubs(), a.host.USB()
 	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
 	return i
 }
@@ -195,6 +204,7 @@ func (a *App) collectLoop(ctx context.Context) {
 		} else if len(found) > 0 {
 			a.log.Info("found dongles", "subnets", found)
 		}
+		a.host.LookAtUSB(ctx, a.log)
 		err := a.hostJobs.CollectNow(ctx)
 		if ctx.Err() != nil {
 			return
@@ -223,6 +233,7 @@ func (a *App) leaveHost(ctx context.Context) error {
 		errs = append(errs, bounded(ctx, a.cfg.Worker.LeaveTimeout.Std(), func(ctx context.Context) error { return a.registry.Leave(ctx, a.seen()) }))
 	}
 	a.host.Close()
+	errs = append(errs, a.host.LeaveUSB())
 	if a.hostLock != nil {
 		errs = append(errs, a.hostLock.Unlock())
 	}

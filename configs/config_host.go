@@ -38,6 +38,25 @@ type Host struct {
 	// machine is told from others with its name. It must outlive both.
 	// Defaults to /var/lib/switchyard.
 	StateDir string `yaml:"state_dir"`
+	// USB is what steps 3 and 4 of a toggle may do to the host's USB.
+	USB USB `yaml:"usb"`
+}
+
+// USB is the bus that the dongles hang on.
+type USB struct {
+	// Hubs are those whose ports may be switched off, by path ("1-3.4"): external
+	// ones that cut the power of single ports. Empty, the default: none, so step 4
+	// is passed over.
+	Hubs []string `yaml:"hubs"`
+	// IDs are further kinds of modems, vendor:product as lsusb writes it, beside
+	// the HiLink sticks that are known. Defaults to none.
+	IDs []string `yaml:"ids"`
+	// Rest is how long a device is left off its driver in step 3. Defaults to
+	// 500ms.
+	Rest Duration `yaml:"rest"`
+	// CallLimit is how long a call into the kernel about a device may take before
+	// the device counts as stuck. Defaults to 20s.
+	CallLimit Duration `yaml:"call_limit"`
 }
 
 // Dongle is one HiLink modem of the host.
@@ -53,6 +72,9 @@ type Dongle struct {
 	// host.modem_password.
 	User     string `yaml:"user"`
 	Password Secret `yaml:"password"`
+	// USB is where it is plugged in ("1-3.4.2"), for steps 3 and 4 before it was
+	// ever seen there. What is read from the USB counts more. Empty: it is read.
+	USB string `yaml:"usb"`
 }
 
 // Toggle is the job that changes a dongle's IP.
@@ -96,4 +118,26 @@ type Toggle struct {
 	// RestoreLimit bounds putting a modem's settings back, also beyond Timeout.
 	// Defaults to 30s.
 	RestoreLimit Duration `yaml:"restore_limit"`
+	// Power is step 4.
+	Power Power `yaml:"power"`
+}
+
+// Power is how step 4 cycles the power of a hub's ports.
+type Power struct {
+	// OffTime is how long a port is without power. Defaults to 5s.
+	OffTime Duration `yaml:"off_time"`
+	// BackLimit bounds the wait for a dongle to be back and connected after its
+	// power came back. Defaults to 60s.
+	BackLimit Duration `yaml:"back_limit"`
+	// HubWait is how long toggles of other dongles on the hub are waited for; then
+	// the step is passed over. Defaults to 30s.
+	HubWait Duration `yaml:"hub_wait"`
+	// Budget is how often a dongle may lose power within BudgetTime, 0 to 100.
+	// 0: never. Defaults to 1.
+	Budget int `yaml:"budget"`
+	// BudgetTime is the time that Budget is for. Defaults to 30m.
+	BudgetTime Duration `yaml:"budget_time"`
+	// WholeHub: where the dongle's own port didn't help, all dongles of its hub
+	// lose power. Defaults to true.
+	WholeHub bool `yaml:"whole_hub"`
 }

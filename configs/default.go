@@ -57,6 +57,7 @@ func Default() *Config {
 			ModemTimeout:    Duration(4 * time.Second),
 			ModemUser:       "admin",
 			StateDir:        "/var/lib/switchyard",
+			USB:             USB{Rest: Duration(500 * time.Millisecond), CallLimit: Duration(20 * time.Second)},
 		},
 		Toggle: Toggle{
 			Timeout:         Duration(3 * time.Minute),
@@ -70,6 +71,14 @@ func Default() *Config {
 			DropLimit:       Duration(3 * time.Second),
 			SettleLimit:     Duration(2 * time.Second),
 			RestoreLimit:    Duration(30 * time.Second),
+			Power: Power{
+				OffTime:    Duration(5 * time.Second),
+				BackLimit:  Duration(time.Minute),
+				HubWait:    Duration(30 * time.Second),
+				Budget:     1,
+				BudgetTime: Duration(30 * time.Minute),
+				WholeHub:   true,
+			},
 		},
 		Callbacks: Callbacks{
 			MaxAttempts: 8,

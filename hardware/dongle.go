@@ -38,6 +38,9 @@ type Dongle struct {
 	// LockPath is the file that keeps two processes from working on the modem
 	// at once.
 	LockPath string
+	// ShareHub keeps the dongle's USB hub from being power cycled for another one
+	// until it is released. nil: there is none that is.
+	ShareHub func(context.Context) (release func(), err error)
 }
 
 // Diagnosis is what is found at a toggle's start.

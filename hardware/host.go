@@ -16,6 +16,8 @@ import (
 	"switchyard/configs"
 	"switchyard/hardware/hilink"
 	"switchyard/hardware/netroute"
+	"switchyard/hardware/recovery"
+	"switchyard/hardware/usbmap"
 	"switchyard/hosts"
 	"switchyard/tasks"
 )
@@ -33,14 +35,29 @@ type Host struct {
 	prober   Prober
 	config   configs.Host
 
+	bus       recovery.Bus
+	places    *usbmap.Map
+	recovery  *recovery.Recovery
+	addresser Addresser // nil: addresses come by themselves
+
 	mu      sync.Mutex
 	dongles map[int]*Dongle
+	told    map[string]string // what the log knows
 }
 
 // NewHost sets a host up as configured. Dongles that are not configured are
 // found by address.
 func NewHost(c *configs.Config) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}}
+	bus, err := newBus(c.Host)
+	if err != nil {
+		return nil, err
+	}
+	return NewHostOn(c, bus)
+}
+
+// NewHostOn is NewHost with another USB than the machine's.
+func NewHostOn(c *configs.Config, bus recovery.Bus) (*Host, error) {
+	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{}}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err
@@ -61,6 +78,7 @@ func NewHost(c *configs.Config) (*Host, error) {
 	for _, d := range c.Toggle.DataswitchHolds {
 		h.Ladder.Holds = append(h.Ladder.Holds, d.Std())
 	}
+	h.setUpUSB(c, bus)
 	h.prober = Prober{URLs: c.Host.EchoURLs, Timeout: c.Host.ProbeTimeout.Std(), HostIP: ip}
 	for _, d := range c.Host.Dongles {
 		if err := h.add(d); err != nil {
@@ -133,10 +151,14 @@ func (h *Host) add(d configs.Dongle) error {
 	if err != nil {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
-	h.dongles[d.Subnet] = &Dongle{
+	made := &Dongle{
 		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router,
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
+	if !made.simulated() {
+		made.ShareHub = func(ctx context.Context) (func(), error) { return h.recovery.Share(ctx, d.Subnet) }
+	}
+	h.dongles[d.Subnet] = made
 	return nil
 }
 

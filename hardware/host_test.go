@@ -88,6 +88,7 @@ func TestNewHost(t *testing.T) {
 		Methods: []hardware.Method{"dataswitch", "net_mode"}, AcceptUnchanged: true, StepLimit: 45 * time.Second,
 		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 100 * time.Millisecond,
 		DropLimit: 3 * time.Second, SettleLimit: 2 * time.Second, RestoreLimit: 30 * time.Second,
+		Limits: map[int]time.Duration{4: 250 * time.Second},
 	}
 	got := *h.Ladder
 	got.Repairs = nil // functions

@@ -36,6 +36,8 @@ type Ladder struct {
 	AcceptUnchanged bool
 	// StepLimit bounds each method and each repair.
 	StepLimit time.Duration
+	// Limits are those of steps that need another than StepLimit, by step.
+	Limits map[int]time.Duration
 	// Holds are how long mobile data is kept off, one try each.
 	Holds []time.Duration
 	// Poll is how often a modem is asked.
@@ -93,6 +95,13 @@ func (l *Ladder) Toggle(ctx context.Context, d *Dongle, hooks Hooks) (tasks.Togg
 		return tasks.ToggleOutcome{}, err
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
+	if d.ShareHub != nil {
+		release, err := d.ShareHub(ctx)
+		if err != nil {
+			return tasks.ToggleOutcome{}, err
+		}
+		defer release()
+	}
 	t := &toggle{Ladder: l, d: d, hooks: hooks}
 	if u, err := d.unfinished(); err == nil && !u.nothing() {
 		// That already is work on the modem.
@@ -165,6 +174,7 @@ func (t *toggle) step(ctx context.Context, step int) (result, netip.Addr, error)
 				r, ip := t.look(ctx)
 				return r, ip, err
 			}
+			noteWait(ctx, waitConnected)
 			return t.awaitAny(ctx)
 		})
 	}
@@ -200,10 +210,19 @@ func (t *toggle) timed(ctx context.Context, step int, method string, way func(co
 	began := time.Now()
 	t.prog.Steps = append(t.prog.Steps, tasks.ToggleStep{Step: step, Method: method, Outcome: "running"})
 	t.hooks.Progress(ctx, t.prog)
-	limited, cancel := context.WithTimeoutCause(ctx, t.StepLimit, fmt.Errorf("no effect within %s", t.StepLimit))
+	limit, other := t.Limits[step]
+	if !other {
+		limit = t.StepLimit
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no effect within %s", limit))
 	defer cancel()
-	r, ip, err := way(limited)
 	s := &t.prog.Steps[len(t.prog.Steps)-1]
+	waits := newWaits(func(all []tasks.ToggleWait) {
+		s.Waits = all
+		t.hooks.Progress(ctx, t.prog)
+	})
+	r, ip, err := way(waits.in(limited))
+	s.Waits = waits.end()
 	s.Outcome, s.Reason, s.DurationMS = r.String(), words(err), time.Since(began).Milliseconds()
 	t.prog.NewIP = text(ip)
 	if ctx.Err() != nil {

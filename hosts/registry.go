@@ -72,12 +72,32 @@ type Info struct {
 	// where the USB can't be read.
 	Physical int            `json:"physical"`
 	Hub      *tasks.HubInfo `json:"hub_info,omitempty"`
+	// USB is where its dongles hang, by subnet, as far as that is known.
+	USB map[int]USBPlace `json:"usb,omitempty"`
 	// Fault is why nothing but the name could be read.
 	Fault error `json:"-"`
 }
 
 // Has reports whether the host has the dongle.
 func (i *Info) Has(subnet int) bool { return slices.Contains(i.Dongles, subnet) }
+
+// USBPlace is where a dongle hangs on the USB, and what is plugged in there.
+type USBPlace struct {
+	Path string `json:"path" example:"1-3.4.2" doc:"Of its device, as the kernel names it"`
+	Hub  string `json:"hub" example:"1-3.4"`
+	Port int    `json:"port" example:"2" doc:"Of the hub"`
+	// State is what is there: see the constants.
+	State string `json:"state" enum:"modem,storage,other,absent,stuck" doc:"storage: it shows itself as a disk; other: no modem; stuck: the kernel does not come back from a call about it"`
+}
+
+// The states of a USBPlace.
+const (
+	USBModem   = "modem"
+	USBStorage = "storage" // it shows itself as a disk
+	USBOther   = "other"   // no modem
+	USBAbsent  = "absent"  // nothing
+	USBStuck   = "stuck"   // the kernel doesn't come back from a call about it
+)
 
 // Dongle is what was last collected of one dongle.
 type Dongle struct {
