@@ -81,6 +81,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 				log.Error("could not put back what a killed toggle left changed; the next toggle tries again", "err", err)
 			}
 		})
+		a.byClock.Go(func() { a.host.KeepRouted(clockCtx, log) })
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
 		a.byClock.Go(func() { a.host.FollowUSB(clockCtx, log) })
 	}
@@ -118,6 +119,7 @@ func (a *App) openHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
 	}
+	h.Meter, h.Assigner = a.meter, hardware.NewAssigner(a.cfg.Host.Address, a.log)
 	a.host = h
 	h.LookAtUSB(ctx, a.log.With("role", "worker"))
 	return nil

@@ -33,6 +33,12 @@ type Host struct {
 	// for fails. A wrong one is tried once a modem, then not until a restart:
 	// modems lock after five. Defaults to empty.
 	ModemPassword Secret `yaml:"modem_password"`
+	// KeepRouted repairs rule and routes of a dongle as soon as they are seen to
+	// be wrong, also while nobody toggles, and gives an interface that lost its
+	// address the address again. Defaults to true.
+	KeepRouted bool `yaml:"keep_routed"`
+	// Address is how a dongle's interface comes to 192.168.N.100.
+	Address Address `yaml:"address"`
 	// StateDir holds the locks that guard the hardware between processes, what
 	// has to be put back on a modem should one die, and the id by which this
 	// machine is told from others with its name. It must outlive both.
@@ -57,6 +63,24 @@ type USB struct {
 	// CallLimit is how long a call into the kernel about a device may take before
 	// the device counts as stuck. Defaults to 20s.
 	CallLimit Duration `yaml:"call_limit"`
+}
+
+// Address is how the interface of a dongle that has just come, or has come
+// back, gets the host's address in its network.
+type Address struct {
+	// Client asks for it: auto (a network manager or DHCP client that looks
+	// after the interface; where there is none, nobody), none, or command.
+	// Defaults to auto.
+	Client string `yaml:"client"`
+	// Command is what Client command runs, program and arguments, without a
+	// shell; {interface} stands for the interface's name. It has to ask for an
+	// address and end. Empty by default.
+	Command []string `yaml:"command"`
+	// Wait is how long the address is waited for. Defaults to 10s.
+	Wait Duration `yaml:"wait"`
+	// Static sets 192.168.N.100/24 where nobody has brought it, in that time
+	// or because there is nobody. Defaults to true.
+	Static bool `yaml:"static"`
 }
 
 // Dongle is one HiLink modem of the host.

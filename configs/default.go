@@ -56,6 +56,8 @@ func Default() *Config {
 			CollectInterval: Duration(time.Minute),
 			ModemTimeout:    Duration(4 * time.Second),
 			ModemUser:       "admin",
+			KeepRouted:      true,
+			Address:         Address{Client: "auto", Wait: Duration(10 * time.Second), Static: true},
 			StateDir:        "/var/lib/switchyard",
 			USB:             USB{Rest: Duration(500 * time.Millisecond), CallLimit: Duration(20 * time.Second)},
 		},

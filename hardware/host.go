@@ -19,6 +19,7 @@ import (
 	"switchyard/hardware/recovery"
 	"switchyard/hardware/usbmap"
 	"switchyard/hosts"
+	"switchyard/metrics"
 	"switchyard/tasks"
 )
 
@@ -30,6 +31,14 @@ type Host struct {
 	Name     string
 	ServerIP string
 	Ladder   *Ladder
+	// Watch begins to watch the host's network, for KeepRouted.
+	Watch func() (Changes, error)
+	// Assigner gives an interface that lost its address the address again.
+	Assigner Assigner
+	// Locate, if set, knows the interface of a dongle that has no address.
+	Locate func(subnet int) (iface string, found bool)
+	// Meter counts what KeepRouted does. Nil: nobody does.
+	Meter *metrics.Metrics
 
 	stateDir string
 	prober   Prober
@@ -38,7 +47,6 @@ type Host struct {
 	bus       recovery.Bus
 	places    *usbmap.Map
 	recovery  *recovery.Recovery
-	addresser Addresser // nil: addresses come by themselves
 
 	mu      sync.Mutex
 	dongles map[int]*Dongle
@@ -57,7 +65,10 @@ func NewHost(c *configs.Config) (*Host, error) {
 
 // NewHostOn is NewHost with another USB than the machine's.
 func NewHostOn(c *configs.Config, bus recovery.Bus) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{}}
+	h := &Host{
+		Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{},
+		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil),
+	}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err

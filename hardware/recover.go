@@ -8,11 +8,6 @@ import (
 	"switchyard/hardware/recovery"
 )
 
-// Addresser gives a dongle's interface the host's address in its network.
-type Addresser interface {
-	Ensure(ctx context.Context, iface string, subnet int) error
-}
-
 // resetUSB is step 3.
 func (h *Host) resetUSB(ctx context.Context, d *Dongle) error {
 	return h.recover(ctx, d, h.recovery.Reset)
@@ -68,8 +63,8 @@ func (h *Host) recoverable(d *Dongle) recovery.Dongle {
 func (h *Host) address(ctx context.Context, d *Dongle, iface string) error {
 	d.Modem.CloseIdle() // connections of the interface before
 	var why error
-	if h.addresser != nil {
-		if why = h.addresser.Ensure(ctx, iface, d.Subnet); why == nil {
+	if h.Assigner != nil {
+		if why = h.Assigner.Ensure(ctx, iface, d.Subnet); why == nil {
 			return nil
 		}
 	}

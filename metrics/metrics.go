@@ -29,6 +29,7 @@ type Metrics struct {
 	answered  *prometheus.HistogramVec
 	inFlight  prometheus.Gauge
 	waiting   prometheus.Gauge
+	repairs   *prometheus.CounterVec
 	redisErr  *prometheus.CounterVec
 	redisTook *prometheus.HistogramVec
 }
@@ -72,6 +73,7 @@ func New(version string) *Metrics {
 	m.answered = histogram("http_request_duration_seconds", "Time to the end of the answer, waiting for jobs included.", long, "route", "method")
 	m.inFlight = gauge("http_requests_in_flight", "Requests that are being answered.").WithLabelValues()
 	m.waiting = gauge("http_requests_waiting", "Requests that wait for the end of a job.").WithLabelValues()
+	m.repairs = counter("dongle_repairs_total", "Repairs of dongles' routing and addresses without a toggle, by how they ended: repaired, failed, not_permitted.", "dongle", "outcome")
 	m.redisErr = counter("redis_errors_total", "Commands that failed: cancelled by the caller, timeout, network, or refused by Redis (answer).", "kind")
 	m.redisTook = histogram("redis_command_duration_seconds", "Time to the answer of Redis, tries again included.", short, "command")
 

@@ -34,6 +34,7 @@ func report(m *metrics.Metrics) {
 	m.RequestStarted()("", "BREW", 404)
 	m.RequestStarted()
 	m.Waiting()
+	m.DongleRepaired(16, metrics.Repaired)
 }
 
 // full is everything that a process can tell.
