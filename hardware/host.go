@@ -44,9 +44,9 @@ type Host struct {
 	prober   Prober
 	config   configs.Host
 
-	bus       recovery.Bus
-	places    *usbmap.Map
-	recovery  *recovery.Recovery
+	bus      recovery.Bus
+	places   *usbmap.Map
+	recovery *recovery.Recovery
 
 	mu      sync.Mutex
 	dongles map[int]*Dongle

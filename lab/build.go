@@ -47,6 +47,7 @@ func (o *options) build(ctx context.Context) error {
 		a.File(fmt.Sprintf("%s/%02d-%s", guest.ModulesDir, i, m.Name), 0o644, m.Image)
 	}
 	a.File(guest.LeaseScript, 0o755, []byte(guest.LeaseText))
+	a.File("/usr/sbin/usb_modeswitch", 0o755, []byte(modeSwitch))
 	for name, from := range map[string]string{"/init": self, guest.Busybox: o.busybox, staticProgram: o.binary} {
 		if err := a.Copy(name, 0o755, from); err != nil {
 			return err
@@ -68,7 +69,7 @@ func (o *options) build(ctx context.Context) error {
 }
 
 // libusbTag is the build tag of the program that switches power by libusb.
-const libusbTag = "gousb"
+const libusbTag = "libusb"
 
 // packLibusb adds the program that is linked with libusb, and the libraries that
 // it names, at the same places as here.
@@ -112,3 +113,9 @@ func compile(ctx context.Context, to, pkg string, libusb bool) error {
 	}
 	return nil
 }
+
+// modeSwitch stands for the program of this name. It notes what it is asked; the
+// lab then exchanges the device, as a stick would.
+const modeSwitch = "#!/bin/sh\necho \"$@\" >>" + modeSwitchLog + "\n"
+
+const modeSwitchLog = "/run/usb_modeswitch"

@@ -106,7 +106,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	}
 	var chosen []scenario
 	for _, sc := range scenarios() {
-		if opt.only.MatchString(sc.name) && (opt.libusb || !sc.libusb) {
+		if opt.only.MatchString(sc.name) && (opt.libusb || !sc.worker.libusb) {
 			chosen = append(chosen, sc)
 		}
 	}

@@ -50,6 +50,7 @@ func (o *machineOptions) args(console, worker, monitor string) []string {
 		"-qmp", "unix:" + monitor + ",server=on,wait=off",
 		"-netdev", "user,id=outside,ipv6=off,net=10.0.2.0/24,host=" + guest.OutsideHost + ",dhcpstart=" + guest.OutsideIP,
 		"-device", "virtio-net-pci,romfile=,netdev=outside,mac=" + guest.OutsideMAC,
+		"-blockdev", "driver=null-co,node-name=" + diskDrive + ",size=1048576,read-zeroes=on",
 		"-device", "qemu-xhci,id=xhci",
 		"-device", "usb-hub,id=" + hubName + ",bus=xhci.0,port=1,port-power=on",
 	}
@@ -83,8 +84,20 @@ const donglesMAC = "0c:5b:8f:27:9a:64"
 // stick is a dongle in its modem mode.
 func stick(d guest.Dongle) device {
 	n := strconv.Itoa(d.Subnet)
-	return device{"usb-net", "id=dongle" + n, "netdev=usb" + n, "bus=xhci.0", "port=1." + strconv.Itoa(d.Port), "mac=" + donglesMAC}
+	return device{"usb-net", "id=" + stickID(d), "netdev=usb" + n, "bus=xhci.0", port(d), "mac=" + donglesMAC}
 }
+
+// diskDrive is what a dongle holds in its storage mode.
+const diskDrive = "stickdisk"
+
+// disk is a dongle in its storage mode. Which ids it has there QEMU decides.
+func disk(d guest.Dongle) device {
+	return device{"usb-storage", "id=" + diskID(d), "drive=" + diskDrive, "bus=xhci.0", port(d)}
+}
+
+func stickID(d guest.Dongle) string { return "dongle" + strconv.Itoa(d.Subnet) }
+func diskID(d guest.Dongle) string  { return "disk" + strconv.Itoa(d.Subnet) }
+func port(d guest.Dongle) string    { return "port=1." + strconv.Itoa(d.Port) }
 
 // startMachine starts QEMU and waits until its monitor answers.
 func startMachine(ctx context.Context, life context.Context, o machineOptions) (*machine, error) {

@@ -26,15 +26,15 @@ type scenario struct {
 	kept bool
 	// hub: the other dongles of the hub may lose their power, too.
 	hub bool
-	// libusb: the worker is the program that is linked with libusb.
-	libusb bool
+	// worker is the one that it takes.
+	worker workerKind
 
 	// breaks does the damage. nil: none.
 	breaks func(ctx context.Context, s *stage) error
 	// meanwhile runs beside the toggle. nil: nothing does.
 	meanwhile func(ctx context.Context, s *stage, from int) error
 	// run is all of the scenario, where it is not one toggle. The fields above
-	// but name, broken, hub and libusb don't count then.
+	// but name, broken and worker don't count then.
 	run func(ctx context.Context, s *stage) (words string, err error)
 }
 
@@ -125,10 +125,9 @@ func (s *stage) perform(ctx context.Context, sc scenario) (o outcome, err error)
 
 // judge compares what a toggle did with what it had to do.
 func (s *stage) judge(ctx context.Context, sc scenario, j api.JobDocument, before guest.ModemState, from, told int) (o outcome, err error) {
-	var result tasks.ToggleOutcome
-	var progress tasks.ToggleProgress
-	if err := errors.Join(json.Unmarshal(j.Result, &result), json.Unmarshal(j.Progress, &progress)); err != nil {
-		return outcome{seen: "-"}, fmt.Errorf("job %s is %s: result %s, progress %s: %w", j.JobID, j.State, j.Result, j.Progress, err)
+	result, progress, err := read(j)
+	if err != nil {
+		return outcome{seen: "-"}, err
 	}
 	o.seen = fmt.Sprint(result.Step)
 	after, err := s.guest.Modem(ctx, victim)
@@ -168,6 +167,14 @@ func (s *stage) judge(ctx context.Context, sc scenario, j api.JobDocument, befor
 		o.words += "; " + share
 	}
 	return o, errors.Join(wrong...)
+}
+
+// read reads what a toggle came to.
+func read(j api.JobDocument) (result tasks.ToggleOutcome, progress tasks.ToggleProgress, err error) {
+	if err := errors.Join(json.Unmarshal(j.Result, &result), json.Unmarshal(j.Progress, &progress)); err != nil {
+		return result, progress, fmt.Errorf("job %s is %s: result %s, progress %s: %w", j.JobID, j.State, j.Result, j.Progress, err)
+	}
+	return result, progress, nil
 }
 
 // steps tells how long each step took.

@@ -24,6 +24,12 @@ const (
 	dongleCount   = 3
 	reattach      = time.Second
 	boot          = time.Second
+	// What the host waits for a dongle, in place of minutes.
+	stepLimit = 10 * time.Second
+	backLimit = 15 * time.Second
+	// The ids that QEMU gives a dongle, and one in its storage mode.
+	stickIDs = "0525:a4a2"
+	diskIDs  = "46f4:0001"
 )
 
 // hostFile is where the worker's configuration is in the machine.
@@ -37,9 +43,9 @@ type stage struct {
 	guest   *guest.Client
 	dongles []guest.Dongle
 	// booted is how long the machine took until it was ready.
-	booted time.Duration
-	// program is the worker that runs; empty: none does.
-	program string
+	booted  time.Duration
+	worker  workerKind // the one that runs
+	working bool       // one does
 }
 
 // bootLimit is what the machine may take until it calls. Emulated on a busy
@@ -129,14 +135,58 @@ func (s *stage) hostConfig() (*configs.Config, error) {
 	c.Host.CollectInterval = configs.Duration(time.Hour) // nothing but toggles talks to the modems
 	c.Worker.Heartbeat = configs.Duration(time.Second)
 	c.Worker.TTL = configs.Duration(4 * time.Second)
+	c.Host.ProbeTimeout = configs.Duration(1500 * time.Millisecond)
+	c.Host.ModemTimeout = configs.Duration(time.Second)
+	c.Host.KeepRouted = s.worker.keep
+	c.Host.Address.Client = "command"
+	c.Host.Address.Command = []string{"udhcpc", "-i", "{interface}", "-n", "-q", "-f", "-t", "20", "-T", "1", "-s", guest.LeaseScript}
+	c.Host.USB.Hubs = []string{hubPath}
+	c.Host.USB.IDs = []string{stickIDs, diskIDs}
+	c.Toggle.Methods = []string{"net_mode"}
+	c.Toggle.StepLimit = configs.Duration(stepLimit)
+	c.Toggle.DataswitchHolds = []configs.Duration{configs.Duration(time.Second)} // must be below
+	c.Toggle.Power.OffTime = configs.Duration(time.Second)
+	c.Toggle.Power.BackLimit = configs.Duration(backLimit)
+	c.Toggle.Power.Budget = 100
 	for _, d := range s.dongles {
 		c.Host.Dongles = append(c.Host.Dongles, configs.Dongle{Subnet: d.Subnet})
 	}
 	return c, nil
 }
 
+// workerKind is how a worker differs from others.
+type workerKind struct {
+	// libusb: it is the program that is linked with libusb.
+	libusb bool
+	// old: its kernel has no file to switch a port by, so that the hub has to be
+	// told directly.
+	old bool
+	// keep: it keeps the dongles routed also while nobody toggles.
+	keep bool
+}
+
+// program is what is started for it.
+func (k workerKind) program(all []guest.Dongle) (p guest.Program) {
+	path := staticProgram
+	if k.libusb {
+		path = libusbProgram
+	}
+	p.Args = []string{path, "serve", "-c", hostFile, "--role", "worker"}
+	if k.old {
+		for _, d := range all {
+			p.Hidden = append(p.Hidden, portFile(d))
+		}
+	}
+	return p
+}
+
+// portFile is the kernel's file of the port that a dongle is plugged in at.
+func portFile(d guest.Dongle) string {
+	return fmt.Sprintf("/sys/bus/usb/devices/%s:1.0/%s-port%d/disable", d.Hub, d.Hub, d.Port)
+}
+
 // work starts the worker in the machine and waits until its host is online.
-func (s *stage) work(ctx context.Context, program string) error {
+func (s *stage) work(ctx context.Context) error {
 	c, err := s.hostConfig()
 	if err != nil {
 		return err
@@ -151,9 +201,10 @@ func (s *stage) work(ctx context.Context, program string) error {
 	if _, err := s.guest.Sh(ctx, "mkdir -p "+c.Host.StateDir); err != nil {
 		return err
 	}
-	if err := s.guest.Start(ctx, guest.Program{Args: []string{program, "serve", "-c", hostFile, "--role", "worker"}}); err != nil {
+	if err := s.guest.Start(ctx, s.worker.program(s.dongles)); err != nil {
 		return err
 	}
+	s.working = true
 	return until(ctx, readyLimit, "the host is online", func(ctx context.Context) error {
 		var h struct {
 			Status string `json:"status"`

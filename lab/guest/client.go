@@ -73,6 +73,12 @@ func (c *Client) Starve(ctx context.Context, subnet int) error {
 	return c.call(ctx, "Starve", subnet, new(bool))
 }
 
+// Hang has a modem lose its network and answer nothing any more, until it loses
+// its power.
+func (c *Client) Hang(ctx context.Context, subnet int) error {
+	return c.call(ctx, "Hang", subnet, new(bool))
+}
+
 // Events are those after the nth. Where there are none it waits for one, up to
 // a limit.
 func (c *Client) Events(ctx context.Context, after int, wait time.Duration) (all []Event, err error) {

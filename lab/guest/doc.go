@@ -6,8 +6,9 @@
 // A proxy host. In the network namespace of the machine itself are its uplink
 // (eno1, with the default route), a network of its own to the central machine
 // (eno2, where Redis is), and the dongles' interfaces, which come and go with the
-// USB. The first process does there what a distribution would: it sets new
-// interfaces up, and starts and ends the worker under test when told.
+// USB. The first process does there what a distribution would: it sets up the
+// interfaces that are there at the start, and starts and ends the worker under
+// test when told.
 //
 // Around it, in a namespace each, is the world. A dongle's USB network device is
 // joined by QEMU to a second network card of the machine; that one is in the

@@ -99,22 +99,15 @@ func (g *Guest) Modem(subnet int, s *ModemState) error {
 	return nil
 }
 
-// Starve is Client.Starve. The only way to make a simulated modem lose its
-// network is to restart it.
+// Starve is Client.Starve.
 func (g *Guest) Starve(subnet int, _ *bool) error {
-	m, err := g.modem(subnet)
+	m, err := g.detach(subnet)
 	if err != nil {
-		return err
-	}
-	m.sim.SetFaults(hilink.Faults{NoAddress: true})
-	m.sim.Reboot()
-	ctx := context.Background() // the machine ends with it
-	if err := m.sim.WaitFor(ctx, func([]hilink.Entry) bool { return !m.sim.Rebooting() }); err != nil {
 		return err
 	}
 	from := len(m.sim.Ledger())
 	go func() {
-		err := m.sim.WaitFor(ctx, func(l []hilink.Entry) bool {
+		err := m.sim.WaitFor(context.Background(), func(l []hilink.Entry) bool {
 			for _, e := range l[min(from, len(l)):] {
 				if strings.HasPrefix(e.What, "net-mode") {
 					return true
@@ -127,4 +120,26 @@ func (g *Guest) Starve(subnet int, _ *bool) error {
 		}
 	}()
 	return nil
+}
+
+// Hang is Client.Hang.
+func (g *Guest) Hang(subnet int, _ *bool) error {
+	m, err := g.detach(subnet)
+	if err != nil {
+		return err
+	}
+	m.sim.SetFaults(hilink.Faults{NoAddress: true, Hang: true})
+	return nil
+}
+
+// detach has a modem lose its network and not find it again. The only way to
+// make a simulated one lose it is to restart it.
+func (g *Guest) detach(subnet int) (*modem, error) {
+	m, err := g.modem(subnet)
+	if err != nil {
+		return nil, err
+	}
+	m.sim.SetFaults(hilink.Faults{NoAddress: true})
+	m.sim.Reboot()
+	return m, m.sim.WaitFor(context.Background(), func([]hilink.Entry) bool { return !m.sim.Rebooting() })
 }

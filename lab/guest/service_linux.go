@@ -43,8 +43,17 @@ func (g *Guest) Start(p Program, _ *bool) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = console.Close() }()        // the worker has its own
-	cmd := exec.Command(p.Args[0], p.Args[1:]...) //nolint:noctx // ended by Signal
+	defer func() { _ = console.Close() }() // the worker has its own
+	args := p.Args
+	if len(p.Hidden) > 0 {
+		// What is mounted in a mount namespace of its own nobody else sees.
+		script := "mount --make-rprivate /; "
+		for _, file := range p.Hidden {
+			script += "mount --bind /dev/null " + file + "; "
+		}
+		args = append([]string{Busybox, "unshare", "-m", Busybox, "sh", "-ec", script + `exec "$@"`, "sh"}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // ended by Signal
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"switchyard/sim/hilink"
 )
 
 // portPoll is how often a port is looked at whose dongle is away.
@@ -34,6 +36,7 @@ func (g *Guest) watch() error {
 func (g *Guest) follow(links <-chan netlink.LinkUpdate, addrs <-chan netlink.AddrUpdate) {
 	byIndex := map[int]*modem{}
 	dark := map[*modem]bool{}
+	configured := map[*modem]bool{}
 	missing := map[*modem]bool{}
 	for _, m := range g.modems {
 		missing[m] = true
@@ -60,7 +63,10 @@ func (g *Guest) follow(links <-chan netlink.LinkUpdate, addrs <-chan netlink.Add
 					delete(missing, m)
 					g.light(m, dark)
 					g.log.add(m.Subnet, "link "+name)
-					go g.configure(m, name)
+					if !configured[m] {
+						configured[m] = true
+						go g.configure(m, name)
+					}
 				}
 			}
 		case a, open := <-addrs:
@@ -93,6 +99,7 @@ func (g *Guest) light(m *modem, dark map[*modem]bool) {
 	}
 	delete(dark, m)
 	g.log.add(m.Subnet, "port on")
+	m.sim.SetFaults(hilink.Faults{}) // whatever it had
 	m.sim.Reboot()
 }
 
@@ -121,8 +128,9 @@ func (m *modem) powered() (bool, error) {
 	return strings.TrimSpace(string(b)) == "0", nil
 }
 
-// configure does what a distribution does with a new interface: it sets it up
-// and asks for an address.
+// configure does what a distribution does with the interfaces that it finds when
+// it starts: it sets them up and asks for an address. Those that come later are
+// the worker's.
 func (g *Guest) configure(m *modem, name string) {
 	out, err := exec.Command(Busybox, "udhcpc", "-i", name, "-n", "-q", "-f", "-t", "20", "-T", "1", "-s", LeaseScript).CombinedOutput() //nolint:noctx // it gives up by itself
 	if err != nil {

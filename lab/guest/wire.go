@@ -37,6 +37,9 @@ type File struct {
 type Program struct {
 	// Args are its path and arguments.
 	Args []string
+	// Hidden are files that it doesn't find what it expects in: for it alone they
+	// are empty.
+	Hidden []string
 }
 
 // ModemState is what a simulated modem knows of itself.
