@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"switchyard/configs"
 	"switchyard/hardware/hilink"
@@ -43,6 +44,8 @@ type Host struct {
 	stateDir string
 	prober   Prober
 	config   configs.Host
+	// longestAgain bounds the pause between repairs that don't last.
+	longestAgain time.Duration
 
 	bus      recovery.Bus
 	places   *usbmap.Map
@@ -67,7 +70,7 @@ func NewHost(c *configs.Config) (*Host, error) {
 func NewHostOn(c *configs.Config, bus recovery.Bus) (*Host, error) {
 	h := &Host{
 		Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{},
-		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil),
+		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil), longestAgain: longestAgain,
 	}
 	ip, err := serverIP(c.Host)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"switchyard/configs"
@@ -63,10 +64,28 @@ func (h *Host) setUpUSB(c *configs.Config, bus recovery.Bus) {
 			return h.recoverable(d), true
 		},
 	})
+	h.Locate = h.locate
 	h.Ladder.Repairs[3], h.Ladder.Repairs[4] = h.resetUSB, h.powerCycle
 	// Both tries, each with its wait for the hub; no more than the toggle has.
 	once := p.HubWait.Std() + p.OffTime.Std() + c.Toggle.RestoreLimit.Std() + p.BackLimit.Std()
 	h.Ladder.Limits = map[int]time.Duration{4: 2 * once}
+}
+
+// locate finds the network interface of a dongle by where it hangs.
+func (h *Host) locate(n int) (iface string, found bool) {
+	path, err := h.places.Place(n)
+	if err != nil {
+		return "", false
+	}
+	tree, err := h.bus.Tree()
+	if err != nil {
+		return "", false
+	}
+	d, plugged := tree.Device(path)
+	if !plugged || len(d.Interfaces) == 0 || !h.places.Is(n, d) {
+		return "", false
+	}
+	return d.Interfaces[0], true
 }
 
 // LeaveUSB ends what the host listens to there. The error says which devices the
@@ -91,7 +110,12 @@ func (h *Host) readUSB() error {
 	if err != nil {
 		return err
 	}
-	return h.places.Read(tree, holders)
+	return errors.Join(errors.Join(tree.Faults...), h.places.Read(tree, holders))
+}
+
+// onUSB tells whether the host has dongles on its USB, or may come to.
+func (h *Host) onUSB() bool {
+	return len(h.config.Dongles) == 0 || slices.ContainsFunc(h.all(), func(d *Dongle) bool { return !d.simulated() })
 }
 
 // networksHeld are the interfaces that have an address of a dongle's network, by
@@ -123,6 +147,9 @@ func networksHeld() (map[int][]string, error) {
 // LookAtUSB reads where the dongles hang, and switches on what a killed toggle
 // left without power. It logs what is new.
 func (h *Host) LookAtUSB(ctx context.Context, log *slog.Logger) {
+	if !h.onUSB() {
+		return
+	}
 	if err := h.PowerOn(ctx, log); err != nil && ctx.Err() == nil {
 		h.tell(log, "power", fmt.Sprint(err), "could not switch on what a killed toggle left without power; it is tried again")
 	} else {
@@ -168,6 +195,9 @@ const usbQuiet = 200 * time.Millisecond
 // FollowUSB looks at the USB whenever something changes on it, until ctx ends.
 // Where changes can't be heard of it returns; LookAtUSB by the clock has to do.
 func (h *Host) FollowUSB(ctx context.Context, log *slog.Logger) {
+	if !h.onUSB() {
+		return
+	}
 	events, err := h.bus.Watch(ctx)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, errors.ErrUnsupported) {

@@ -16,11 +16,12 @@ import (
 const (
 	// busyAgain is when a dongle that somebody works on is looked at again.
 	busyAgain = time.Second
-	// firstAgain and longestAgain bound the pause between repairs that don't last.
+	// inVain is how many repairs in a row may not last before there is a pause
+	// between them, and that is told.
+	inVain = 3
+	// firstAgain and longestAgain are the first and the longest such pause.
 	firstAgain   = time.Second
 	longestAgain = 10 * time.Second
-	// inVain is how many of those in a row are told.
-	inVain = 3
 )
 
 // kept is a dongle that is kept routed, by a goroutine of its own: one that waits
@@ -182,13 +183,13 @@ func (k *kept) address(ctx context.Context) (given bool, err error) {
 	return true, nil
 }
 
-// tries notes a repair, or one that failed. Soon after another it is the last for
-// a while.
+// tries notes a repair, or one that failed. After some that didn't last it is the
+// last for a while.
 func (k *kept) tries() {
 	if time.Since(k.tried) > keepInterval {
 		k.row, k.again = 0, 0
-	} else {
-		k.row, k.again = k.row+1, min(max(2*k.again, firstAgain), longestAgain)
+	} else if k.row++; k.row >= inVain {
+		k.again = min(max(2*k.again, firstAgain), k.longestAgain)
 	}
 	k.tried = time.Now()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"switchyard/hardware/netaddr"
 	"switchyard/hardware/recovery"
 )
 
@@ -58,15 +59,16 @@ func (h *Host) recoverable(d *Dongle) recovery.Dongle {
 	}
 }
 
-// address has the interface get its address, and waits for one that it gets from
-// elsewhere where this process can't give it.
+// address has the interface get its address. Where this process may not give it
+// one it may come from elsewhere, and is waited for.
 func (h *Host) address(ctx context.Context, d *Dongle, iface string) error {
 	d.Modem.CloseIdle() // connections of the interface before
-	var why error
+	why := netaddr.ErrNotPermitted
 	if h.Assigner != nil {
-		if why = h.Assigner.Ensure(ctx, iface, d.Subnet); why == nil {
-			return nil
-		}
+		why = h.Assigner.Ensure(ctx, iface, d.Subnet)
+	}
+	if !errors.Is(why, netaddr.ErrNotPermitted) && !errors.Is(why, errors.ErrUnsupported) {
+		return why
 	}
 	for {
 		name, err := d.Network.Interface()
@@ -74,7 +76,7 @@ func (h *Host) address(ctx context.Context, d *Dongle, iface string) error {
 			return nil
 		}
 		if pauseErr := pause(ctx, h.Ladder.Poll); pauseErr != nil {
-			return errors.Join(fmt.Errorf("no address in the network of dongle %d came: %w", d.Subnet, pauseErr), why, err)
+			return errors.Join(fmt.Errorf("none came: %w", pauseErr), why, err)
 		}
 	}
 }

@@ -41,14 +41,18 @@ func (r *Recovery) affordable(n int) error {
 	return unavailable("dongle %d has lost power %s within %s (toggle.power.budget): it may again in %s", n, times(len(spent)), r.opt.BudgetTime, free)
 }
 
-// spend notes a power cycle, before it is done.
-func (r *Recovery) spend(n int) error {
+// spend notes a power cycle, before it is done. refund takes that back.
+func (r *Recovery) spend(n int) (refund func(), err error) {
 	now := time.Now()
-	s := spending{Cycles: append(r.spent(n, now), now.UTC())}
+	before := r.spent(n, now)
+	s := spending{Cycles: append(slices.Clone(before), now.UTC())}
 	if err := statefile.Write(r.budgetPath(n), s); err != nil {
-		return fmt.Errorf("noting that dongle %d is power cycled: %w", n, err)
+		return nil, fmt.Errorf("noting that dongle %d is power cycled: %w", n, err)
 	}
-	return nil
+	return func() {
+		// Where that can't be, it has one less than it should.
+		_ = statefile.Write(r.budgetPath(n), spending{Cycles: before})
+	}, nil
 }
 
 func times(n int) string {

@@ -37,11 +37,13 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 	}
 	err = r.connected(ctx, d, r.watch(watching, s.path), note)
 	if err != nil && ctx.Err() == nil && r.opt.WholeHub {
-		if allErr := r.cycleAll(ctx, d, s.path, note); allErr != nil {
+		allErr := r.cycleAll(ctx, d, s.path, note)
+		switch {
+		case allErr == nil || ctx.Err() != nil:
+			err = allErr
+		default:
 			// Whatever it was: this step has been done, and is not passed over.
 			err = fmt.Errorf("%w; with all dongles of hub %s: %v", err, hub, allErr) //nolint:errorlint // see above
-		} else {
-			err = nil
 		}
 	}
 	r.opt.Reread()
@@ -57,12 +59,12 @@ func (r *Recovery) switchable(ctx context.Context, hub usb.Path) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
-		return unavailable("it is not known whether hub %s switches its ports: %w", hub, err)
-	case !ok:
+	case errors.Is(err, usb.ErrGone), errors.Is(err, usb.ErrStuck), errors.Is(err, errors.ErrUnsupported):
+		return unavailable("asking hub %s whether it switches single ports: %w", hub, err)
+	case err == nil && !ok:
 		return unavailable("hub %s can't switch the power of single ports", hub)
 	}
-	return nil
+	return nil // where it can't be asked, it was named because it can
 }
 
 // cycleOne takes the power from one dongle's port for a while.
@@ -76,11 +78,16 @@ func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note
 	if err := r.affordable(n); err != nil {
 		return err
 	}
-	if err := r.spend(n); err != nil {
+	refund, err := r.spend(n)
+	if err != nil {
 		return err
 	}
 	note(WaitPort)
-	return cutError(r.cut(ctx, path.Hub(), []int{path.Port()}))
+	err = cutError(r.cut(ctx, path.Hub(), []int{path.Port()}))
+	if errors.Is(err, ErrUnavailable) {
+		refund() // nothing lost power
+	}
+	return err
 }
 
 // cutError says what kind of failure one to switch a port off is.
@@ -141,7 +148,7 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 		siblings = append(siblings, port)
 	}
 	for _, port := range siblings {
-		if err := r.spend(ports[port]); err != nil {
+		if _, err := r.spend(ports[port]); err != nil {
 			return err
 		}
 	}

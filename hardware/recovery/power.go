@@ -72,32 +72,40 @@ func (r *Recovery) leftOff(hub usb.Path) ([]int, error) {
 const restorePause = 500 * time.Millisecond
 
 // restore switches ports on, again and again until they are or the time for it is
-// over, and then forgets that they were off.
+// over.
 func (r *Recovery) restore(ctx context.Context, hub usb.Path, ports []int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opt.OnLimit, fmt.Errorf("not done within %s", r.opt.OnLimit))
 	defer cancel()
-	ports = slices.Clone(ports)
 	for {
-		var errs []error
-		ports = slices.DeleteFunc(ports, func(port int) bool {
-			err := r.opt.Bus.SetPower(ctx, hub, port, true)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("switching port %d of hub %s on again: %w", port, hub, err))
-			}
-			return err == nil
-		})
-		if len(errs) == 0 {
-			return statefile.Remove(r.offPath(hub))
+		err := r.switchOn(ctx, hub, ports)
+		if err == nil {
+			return nil
 		}
-		if err := pause(ctx, restorePause); err != nil {
-			return fmt.Errorf("%w: %w", errors.Join(errs...), err)
+		if pauseErr := pause(ctx, restorePause); pauseErr != nil {
+			return fmt.Errorf("%w: %w", err, pauseErr)
 		}
 	}
 }
 
+// switchOn switches ports on, those that are so too, and forgets that they were
+// off.
+func (r *Recovery) switchOn(ctx context.Context, hub usb.Path, ports []int) error {
+	var errs []error
+	for _, port := range ports {
+		if err := r.opt.Bus.SetPower(ctx, hub, port, true); err != nil {
+			errs = append(errs, fmt.Errorf("switching port %d of hub %s on again: %w", port, hub, err))
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return statefile.Remove(r.offPath(hub))
+}
+
 // PowerOn switches on what killed processes have left switched off, and returns
 // the ports that it did that for, as paths. Ports whose process lives are left to
-// it, and those of a hub that isn't there until it is.
+// it, and those of a hub that isn't there until it is. It tries once: call it
+// again.
 func (r *Recovery) PowerOn(ctx context.Context) ([]usb.Path, error) {
 	files, err := filepath.Glob(filepath.Join(r.opt.Dir, "hub-*"+offSuffix))
 	if err != nil || len(files) == 0 {
@@ -135,7 +143,7 @@ func (r *Recovery) powerOn(ctx context.Context, hub usb.Path) ([]usb.Path, error
 	if err != nil || len(ports) == 0 {
 		return nil, err
 	}
-	if err := r.restore(ctx, hub, ports); err != nil {
+	if err := r.switchOn(ctx, hub, ports); err != nil {
 		return nil, err
 	}
 	on := make([]usb.Path, len(ports))

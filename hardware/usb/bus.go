@@ -91,8 +91,9 @@ type Bus struct {
 	close context.CancelFunc
 
 	// What tests put something else in place of.
-	write   func(path, text string) error
-	uevents func() (socket, error)
+	write                    func(path, text string) error
+	uevents                  func() (socket, error)
+	settleLimit, reviveLimit time.Duration
 }
 
 // New returns the USB of this host. Where the system has none its methods fail with
@@ -113,8 +114,9 @@ func New(opts Options) *Bus {
 	if opts.ModeSwitchLimit == 0 {
 		opts.ModeSwitchLimit = defaultModeSwitchLimit
 	}
-	b := &Bus{opts: opts, write: writeFile, uevents: openUevents}
+	b := &Bus{opts: opts, write: writeFile, uevents: openUevents, settleLimit: settleLimit, reviveLimit: reviveLimit}
 	b.ctx, b.close = context.WithCancel(context.Background())
+	b.names.limit = nameLimit
 	b.wire.open = func() (transfers, error) { return openTransfers(opts.Dev) }
 	return b
 }

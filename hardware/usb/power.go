@@ -90,7 +90,7 @@ func (b *Bus) SetPower(ctx context.Context, hub Path, port int, on bool) error {
 		return err
 	}
 	if on {
-		return b.do(ctx, about(ports), func(c *call) error { return b.switchOn(c, ports) })
+		return b.do(ctx, about(ports), func(c *call) error { return b.switchOn(c, ports, false) })
 	}
 	if err := b.maySwitchOff(ctx, tree, ports); err != nil {
 		return err
@@ -137,23 +137,23 @@ func (b *Bus) switchOff(c *call, ports []port) error {
 		if err == nil {
 			continue
 		}
-		faults := []error{err}
 		if begun {
 			i++
 		}
-		for _, p := range ports[:i] {
-			faults = append(faults, b.on(c, p, true))
-		}
-		return errors.Join(faults...)
+		return errors.Join(err, b.switchOn(c, ports[:i], true))
 	}
 	return nil
 }
 
-// switchOn switches each on, whatever becomes of the others.
-func (b *Bus) switchOn(c *call, ports []port) error {
+// switchOn switches each on, whatever becomes of the others, and sees that what is in
+// them is used. again: they are told so also if they say that they are.
+func (b *Bus) switchOn(c *call, ports []port, again bool) error {
 	var faults []error
 	for _, p := range ports {
-		faults = append(faults, b.on(c, p, false))
+		faults = append(faults, b.on(c, p, again))
+	}
+	for _, p := range ports {
+		faults = append(faults, b.revive(c, p))
 	}
 	return errors.Join(faults...)
 }
@@ -243,12 +243,11 @@ func (b *Bus) off(c *call, p port) (begun bool, err error) {
 	return true, b.settle(c, p, byRequest, false, 0)
 }
 
-// on switches a port on. again: it is told so also if it says that it is.
 func (b *Bus) on(c *call, p port, again bool) error {
 	c.allow(b.opts.WriteLimit)
 	on, by, err := b.powered(p)
 	if err == nil && on && !again {
-		return b.revive(c, p)
+		return nil
 	}
 	c.allow(b.opts.WriteLimit)
 	var fileErr error
@@ -266,10 +265,7 @@ func (b *Bus) on(c *call, p port, again bool) error {
 	if says, err := b.wire.describe(p.hub); err == nil {
 		good = says.powerGood
 	}
-	if err := b.settle(c, p, byRequest, true, good); err != nil {
-		return err
-	}
-	return b.revive(c, p)
+	return b.settle(c, p, byRequest, true, good)
 }
 
 const (
@@ -284,11 +280,11 @@ const (
 
 // settle waits until the port shows what it was told, and not less than least.
 func (b *Bus) settle(c *call, p port, by way, want bool, least time.Duration) error {
-	c.allow(least + settleLimit + b.opts.WriteLimit)
+	c.allow(least + b.settleLimit + b.opts.WriteLimit)
 	b.pause(context.Background(), least)
 	var now bool
 	var err error
-	ok := b.until(settleLimit, func() bool {
+	ok := b.until(b.settleLimit, func() bool {
 		if by == byFile {
 			now, err = b.fileSays(p)
 		} else {
@@ -310,13 +306,13 @@ func (b *Bus) settle(c *call, p port, by way, want bool, least time.Duration) er
 // revive has the kernel use a device again that was taken down before its port was
 // switched off. Mostly it finds a new one in its place by itself.
 func (b *Bus) revive(c *call, p port) error {
-	c.allow(reviveLimit + b.opts.WriteLimit)
+	c.allow(b.reviveLimit + b.opts.WriteLimit)
 	file := b.devices(string(p.at()), "authorized")
 	down := func() bool {
 		n, err := readNumber(file, 10, 8)
 		return err == nil && n == 0
 	}
-	if !down() || b.until(reviveLimit, func() bool { return !down() }) {
+	if !down() || b.until(b.reviveLimit, func() bool { return !down() }) {
 		return nil
 	}
 	c.allow(b.opts.WriteLimit)

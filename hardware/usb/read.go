@@ -205,6 +205,8 @@ func isEthernet(class, subclass, protocol int) bool {
 // holds the device, so a stuck one would keep the whole tree from being read: each
 // device's are read aside, and once.
 type names struct {
+	limit time.Duration // nameLimit
+
 	mu    sync.Mutex
 	known map[address]*named
 }
@@ -245,7 +247,7 @@ func (n *names) fill(s *calls, folder string, devices []Device) {
 		}
 	}
 	n.known = now
-	timer := time.NewTimer(nameLimit)
+	timer := time.NewTimer(n.limit)
 	defer timer.Stop()
 	late := false
 	for i := range devices {
