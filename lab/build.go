@@ -101,7 +101,7 @@ func (o *options) packLibusb(ctx context.Context, a *initrd.Archive) error {
 // compile builds a program for the machine: small, and static but where it needs
 // libusb.
 func compile(ctx context.Context, to, pkg string, libusb bool) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=lab", "-o", to}
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=lab", "-o", to}
 	cgo := "CGO_ENABLED=0"
 	if libusb {
 		cgo, args = "CGO_ENABLED=1", append(args, "-tags", libusbTag)

@@ -13,8 +13,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"switchyard/api"
 	"switchyard/configs"
@@ -26,6 +29,7 @@ import (
 // central is the central machine: Redis, and one process of the program.
 type central struct {
 	redis    *redisserver.Server
+	rdb      *redis.Client
 	receiver *receiver.Receiver
 	addr     string // of the API
 	cmd      *exec.Cmd
@@ -41,6 +45,7 @@ func startCentral(ctx context.Context, opt *options) (*central, error) {
 	if c.redis, err = redisserver.Start(ctx, redisserver.Options{Dir: opt.dir, Fsync: "always"}); err != nil {
 		return c, err
 	}
+	c.rdb = redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
 	if c.receiver, err = receiver.Start(ctx, "127.0.0.1:0"); err != nil {
 		return c, err
 	}
@@ -67,7 +72,10 @@ func startCentral(ctx context.Context, opt *options) (*central, error) {
 	if err != nil {
 		return c, err
 	}
-	defer func() { _ = log.Close() }()                                                      // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own
+	if err := c.admit(ctx, opt.binary); err != nil {
+		return c, err
+	}
 	c.cmd = exec.Command(opt.binary, "serve", "-c", file, "--role", "api,worker,scheduler") //nolint:noctx // ended by stop
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	c.cmd.SysProcAttr = ownGroup()
@@ -85,6 +93,41 @@ func startCentral(ctx context.Context, opt *options) (*central, error) {
 	})
 }
 
+// The proxy host has a user of its own at Redis, with the rights that the program
+// says it needs.
+const (
+	redisUser     = "lab-host"
+	redisPassword = "of no use outside this lab"
+)
+
+// admit makes that user.
+func (c *central) admit(ctx context.Context, binary string) error {
+	cmd := exec.CommandContext(ctx, binary, "redis-acl", "--host", hostName, "--user", redisUser, "--password-env", "LAB_PASSWORD")
+	cmd.Env = []string{"LAB_PASSWORD=" + redisPassword}
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("asking for the rights of a proxy host: %w", err)
+	}
+	args := []any{"ACL", "SETUSER"}
+	for _, word := range strings.Fields(string(out))[1:] {
+		args = append(args, word)
+	}
+	return c.rdb.Do(ctx, args...).Err()
+}
+
+// denied are what Redis has refused the proxy host so far.
+func (c *central) denied(ctx context.Context) error {
+	entries, err := c.rdb.ACLLog(ctx, 0).Result()
+	if err != nil {
+		return fmt.Errorf("asking Redis what it has refused: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		errs = append(errs, fmt.Errorf("redis has refused %s %q to %s (%s)", e.Context, e.Object, e.Username, e.Reason))
+	}
+	return errors.Join(errs...)
+}
+
 // stop ends all of it.
 func (c *central) stop() error {
 	var errs []error
@@ -100,6 +143,9 @@ func (c *central) stop() error {
 	}
 	if c.receiver != nil {
 		errs = append(errs, c.receiver.Close())
+	}
+	if c.rdb != nil {
+		errs = append(errs, c.rdb.Close())
 	}
 	if c.redis != nil {
 		c.redis.Stop()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,11 +43,16 @@ const victim = firstDongle
 // scenarioLimit is when a scenario is given up.
 const scenarioLimit = 5 * time.Minute
 
-const nameWidth, brokenWidth = 16, 46
+// outcome is what the table tells of a scenario.
+type outcome struct {
+	seen   string        // the step; - where it was not one toggle
+	toggle time.Duration // from the request to the end of the job; 0 where it was not one toggle
+	words  []string
+}
 
 // runAll runs the scenarios and prints the table.
 func (s *stage) runAll(ctx context.Context, all []scenario, out io.Writer) (ok bool, err error) {
-	fmt.Fprintf(out, "%-*s %-*s %8s %5s %7s\n", nameWidth, "scenario", brokenWidth, "broken", "expected", "seen", "time")
+	line(out, "scenario", "broken", "expected", "seen", "toggle", "all", "")
 	ok = true
 	for _, sc := range all {
 		if err := s.ready(ctx, sc); err != nil {
@@ -60,11 +64,14 @@ func (s *stage) runAll(ctx context.Context, all []scenario, out io.Writer) (ok b
 		if err != nil {
 			verdict, ok = "FAIL", false
 		}
-		expected, seen := fmt.Sprint(sc.step), o.seen
+		expected, toggle := fmt.Sprint(sc.step), seconds(o.toggle)
 		if sc.run != nil {
-			expected = "-"
+			expected, toggle = "-", "-"
 		}
-		fmt.Fprintf(out, "%-*s %-*s %8s %5s %6.1fs  %s  %s\n", nameWidth, sc.name, brokenWidth, sc.broken, expected, seen, time.Since(began).Seconds(), verdict, o.words)
+		line(out, sc.name, sc.broken, expected, o.seen, toggle, seconds(time.Since(began)), verdict)
+		for _, w := range o.words {
+			line(out, "", w, "", "", "", "", "")
+		}
 		if err != nil {
 			fmt.Fprintln(out, "    "+strings.ReplaceAll(err.Error(), "\n", "\n    "))
 		}
@@ -72,11 +79,17 @@ func (s *stage) runAll(ctx context.Context, all []scenario, out io.Writer) (ok b
 			return false, context.Cause(ctx)
 		}
 	}
+	fmt.Fprint(out, sum(s.comebacks))
 	return ok, nil
 }
 
-// outcome is what the table tells of a scenario.
-type outcome struct{ seen, words string }
+// line prints one of the table.
+func line(out io.Writer, name, broken, expected, seen, toggle, all, verdict string) {
+	text := fmt.Sprintf("%-13s %-44s %8s %5s %7s %7s  %s", name, broken, expected, seen, toggle, all, verdict)
+	fmt.Fprintln(out, strings.TrimRight(text, " "))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
 // perform breaks, toggles and checks.
 func (s *stage) perform(ctx context.Context, sc scenario) (o outcome, err error) {
@@ -84,7 +97,8 @@ func (s *stage) perform(ctx context.Context, sc scenario) (o outcome, err error)
 	defer cancel()
 	o.seen = "-"
 	if sc.run != nil {
-		o.words, err = sc.run(ctx, s)
+		words, err := sc.run(ctx, s)
+		o.words = strings.FieldsFunc(words, func(r rune) bool { return r == '\n' })
 		return o, err
 	}
 	told := len(s.central.receiver.Received())
@@ -101,6 +115,7 @@ func (s *stage) perform(ctx context.Context, sc scenario) (o outcome, err error)
 	if err != nil {
 		return o, err
 	}
+	began := time.Now()
 	id, err := s.central.toggle(ctx, victim)
 	if err != nil {
 		return o, err
@@ -115,12 +130,15 @@ func (s *stage) perform(ctx context.Context, sc scenario) (o outcome, err error)
 		aside <- sc.meanwhile(beside, s, from)
 	}()
 	j, err := s.central.ended(ctx, id)
+	toggle := time.Since(began)
 	halt(errors.New("the toggle has ended"))
 	err = errors.Join(err, <-aside)
 	if err != nil {
 		return o, err
 	}
-	return s.judge(ctx, sc, j, before, from, told)
+	o, err = s.judge(ctx, sc, j, before, from, told)
+	o.toggle = toggle
+	return o, err
 }
 
 // judge compares what a toggle did with what it had to do.
@@ -163,8 +181,9 @@ func (s *stage) judge(ctx context.Context, sc scenario, j api.JobDocument, befor
 		wrong = append(wrong, fmt.Errorf("progress: %s", j.Progress))
 	}
 	o.words = steps(progress)
-	if share := s.share(ctx, j, events); share != "" {
-		o.words += "; " + share
+	if c, ok := s.comeback(ctx, j, progress, events); ok {
+		s.comebacks = append(s.comebacks, c)
+		o.words = append(o.words, c.String())
 	}
 	return o, errors.Join(wrong...)
 }
@@ -177,73 +196,22 @@ func read(j api.JobDocument) (result tasks.ToggleOutcome, progress tasks.ToggleP
 	return result, progress, nil
 }
 
-// steps tells how long each step took.
-func steps(p tasks.ToggleProgress) string {
-	var all []string
-	for _, st := range p.Steps {
-		name := fmt.Sprint(st.Step)
-		if st.Method != "" {
-			name += " " + st.Method
-		}
-		all = append(all, fmt.Sprintf("%s %s %.1fs", name, st.Outcome, float64(st.DurationMS)/1000))
-	}
-	return "steps: " + strings.Join(all, ", ")
-}
-
-// share tells how long it took from the port's power to connectivity, and what
-// part of it was ours: what passed after the kernel had the interface and the
-// modem was in its network. Empty where no port was switched.
-func (s *stage) share(ctx context.Context, j api.JobDocument, events []guest.Event) string {
-	var on, link, attached time.Time
-	for _, e := range events {
-		switch {
-		case e.Subnet != victim:
-		case e.What == "port on":
-			on, link, attached = e.At, time.Time{}, time.Time{}
-		case strings.HasPrefix(e.What, "link eth"):
-			link = e.At
-		case strings.HasPrefix(e.What, "modem attached"):
-			attached = e.At
-		}
-	}
-	if on.IsZero() || link.IsZero() || attached.IsZero() || j.CompletedAt == nil {
-		return ""
-	}
-	completed, err := time.Parse(tasks.MilliTime, *j.CompletedAt)
-	if err != nil {
-		return ""
-	}
-	ahead, err := s.clockAhead(ctx)
-	if err != nil {
-		return ""
-	}
-	end := completed.Add(ahead)
-	there := slices.MaxFunc([]time.Time{link, attached}, time.Time.Compare)
-	return fmt.Sprintf("port on → done %.1fs (interface %.1fs, modem in its network %.1fs, ours %.1fs)",
-		end.Sub(on).Seconds(), link.Sub(on).Seconds(), attached.Sub(on).Seconds(), end.Sub(there).Seconds())
-}
-
-// clockAhead is how far the machine's clock is ahead of ours.
-func (s *stage) clockAhead(ctx context.Context) (time.Duration, error) {
-	sent := time.Now()
-	theirs, err := s.guest.Clock(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return theirs.Sub(sent.Add(time.Since(sent) / 2)), nil
-}
-
 // lastEvent is the number of the last event so far.
 func (s *stage) lastEvent(ctx context.Context) (int, error) {
 	all, err := s.guest.Events(ctx, 0, 0)
 	return len(all), err
 }
 
+// awaitLimit is what anything in the machine may take.
+const awaitLimit = time.Minute
+
 // await waits for an event after the nth about a dongle, and returns it.
 func (s *stage) await(ctx context.Context, after, subnet int, what string) (guest.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, awaitLimit)
+	defer cancel()
 	for {
 		events, err := s.guest.Events(ctx, after, time.Second)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return guest.Event{}, err
 		}
 		for _, e := range events {

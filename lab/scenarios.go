@@ -177,9 +177,13 @@ func killedWhileOff(ctx context.Context, s *stage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	words := fmt.Sprintf("port on %.1fs after the restart; the toggle: attempt %d, %s", on.At.Sub(restarted.Add(ahead)).Seconds(), j.Attempts, j.Result)
-	if !strings.HasPrefix(string(j.Result), `{"success":true`) {
-		return words, errors.New("the toggle brought no address")
+	words := fmt.Sprintf("port on %s after the restart; the toggle ended with attempt %d", seconds(on.At.Sub(restarted.Add(ahead))), j.Attempts)
+	result, _, err := read(j)
+	if err != nil {
+		return words, err
+	}
+	if !result.Success || j.Attempts != 2 {
+		return words, fmt.Errorf("the toggle brought no address, or was not taken up again: attempt %d, %s", j.Attempts, j.Result)
 	}
 	return words, nil
 }

@@ -25,7 +25,7 @@ const (
 	reattach      = time.Second
 	boot          = time.Second
 	// What the host waits for a dongle, in place of minutes.
-	stepLimit = 10 * time.Second
+	stepLimit = 8 * time.Second
 	backLimit = 15 * time.Second
 	// The ids that QEMU gives a dongle, and one in its storage mode.
 	stickIDs = "0525:a4a2"
@@ -46,6 +46,8 @@ type stage struct {
 	booted  time.Duration
 	worker  workerKind // the one that runs
 	working bool       // one does
+	// comebacks are those that were timed so far.
+	comebacks []comeback
 }
 
 // bootLimit is what the machine may take until it calls. Emulated on a busy
@@ -130,6 +132,7 @@ func (s *stage) hostConfig() (*configs.Config, error) {
 	}
 	c := configs.Default()
 	c.Redis.Addr = net.JoinHostPort(guest.OutsideHost, port)
+	c.Redis.Username = redisUser // the password comes by the environment
 	c.Host.Name = hostName
 	c.Host.EchoURLs = []string{"http://" + echoIP + "/"}
 	c.Host.CollectInterval = configs.Duration(time.Hour) // nothing but toggles talks to the modems
@@ -171,6 +174,7 @@ func (k workerKind) program(all []guest.Dongle) (p guest.Program) {
 	if k.libusb {
 		path = libusbProgram
 	}
+	p.Env = []string{"SWITCHYARD_REDIS_PASSWORD=" + redisPassword}
 	p.Args = []string{path, "serve", "-c", hostFile, "--role", "worker"}
 	if k.old {
 		for _, d := range all {
@@ -259,7 +263,10 @@ func (o *options) play(ctx context.Context, all []scenario, out io.Writer) (ok b
 		return false, err
 	}
 	fmt.Fprintf(out, "built in %.1f s, booted in %.1f s\n", built.Seconds(), s.booted.Seconds())
-	return s.runAll(ctx, all, out)
+	if ok, err = s.runAll(ctx, all, out); err != nil {
+		return false, err
+	}
+	return ok, s.central.denied(ctx)
 }
 
 // portOf is the port of a listener's address.

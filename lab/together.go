@@ -71,9 +71,9 @@ func (s *stage) toggleAll(ctx context.Context) (string, error) {
 		if !result.Success {
 			errs = append(errs, fmt.Errorf("the toggle of dongle %d brought no address: %s", s.dongles[i].Subnet, j.Progress))
 		}
-		words = append(words, fmt.Sprintf("%d: step %d (%s)", s.dongles[i].Subnet, result.Step, steps(progress)))
+		words = append(words, fmt.Sprintf("dongle %d: step %d; %s", s.dongles[i].Subnet, result.Step, strings.Join(steps(progress), "; ")))
 	}
-	return strings.Join(words, "; "), errors.Join(errs...)
+	return strings.Join(words, "\n"), errors.Join(errs...)
 }
 
 // onePortAtATime checks that no port was off while another was.

@@ -55,6 +55,7 @@ func (g *Guest) Start(p Program, _ *bool) error {
 	}
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // ended by Signal
 	cmd.Stdout, cmd.Stderr = console, console
+	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err

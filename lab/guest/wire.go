@@ -37,6 +37,8 @@ type File struct {
 type Program struct {
 	// Args are its path and arguments.
 	Args []string
+	// Env are variables beside those of the machine.
+	Env []string
 	// Hidden are files that it doesn't find what it expects in: for it alone they
 	// are empty.
 	Hidden []string
