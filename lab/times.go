@@ -46,10 +46,12 @@ func (c comeback) String() string {
 // comeback draws it up from the last power cycle of a toggle. False: there was
 // none.
 func (s *stage) comeback(ctx context.Context, j api.JobDocument, p tasks.ToggleProgress, events []guest.Event) (c comeback, ok bool) {
-	var link, modem time.Time
+	var power, link, modem time.Time
 	for _, e := range events {
 		switch {
 		case e.Subnet != victim:
+		case e.What == "port on":
+			power = e.At
 		case strings.HasPrefix(e.What, "link eth"):
 			link = e.At
 		case strings.HasPrefix(e.What, "modem attached"):
@@ -70,7 +72,11 @@ func (s *stage) comeback(ctx context.Context, j api.JobDocument, p tasks.ToggleP
 	}
 	end := completed.Add(ahead)
 	on := end.Add(-sinceOn)
-	return comeback{all: sinceOn, link: max(0, link.Sub(on)), modem: modem.Sub(on), ours: end.Sub(slices.MaxFunc([]time.Time{link, modem}, time.Time.Compare))}, true
+	if !power.IsZero() && power.Before(on) {
+		on = power // the first of several ports
+	}
+	there := slices.MaxFunc([]time.Time{link, modem}, time.Time.Compare)
+	return comeback{all: end.Sub(on), link: max(0, link.Sub(on)), modem: modem.Sub(on), ours: end.Sub(there)}, true
 }
 
 // afterPower is what a toggle waited for after it had switched the power on the
