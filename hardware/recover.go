@@ -32,8 +32,8 @@ func (h *Host) recover(ctx context.Context, d *Dongle, step func(context.Context
 
 // simulated tells whether the dongle is no device of this machine.
 func (d *Dongle) simulated() bool {
-	_, real := d.Network.(BoundNetwork)
-	return !real
+	_, bound := d.Network.(BoundNetwork)
+	return !bound
 }
 
 // recoverable is the dongle as steps 3 and 4 see it.

@@ -137,20 +137,20 @@ func TestUSB(t *testing.T) {
 			t.Errorf("step %d waited for %s, want %s", step, got, want)
 		}
 	}
-	if text, err := os.ReadFile(filepath.Join(root, "bus/usb/drivers/usb/unbind")); err != nil || !strings.HasPrefix(string(text), "1-1.2") {
+	if text, err := os.ReadFile(root + "/bus/usb/drivers/usb/unbind"); err != nil || !strings.HasPrefix(string(text), "1-1.2") {
 		t.Errorf("taken off its driver: %q, %v", text, err)
 	}
 	if left, err := filepath.Glob(filepath.Join(c.Host.StateDir, "*.off")); err != nil || len(left) > 0 {
 		t.Errorf("ports noted as off: %v, %v", left, err)
 	}
-	b.must(os.RemoveAll(filepath.Join(root, "bus/usb/devices/1-1.2")))
+	b.must(os.RemoveAll(root + "/bus/usb/devices/1-1.2"))
 	h.LookAtUSB(b.ctx, log)
 	if got := h.USB()[11].State; got != hosts.USBAbsent || h.Physical() != 0 {
 		t.Errorf("unplugged it is %s, %d dongles", got, h.Physical())
 	}
 	// A port that a killed process left off.
 	b.must(os.WriteFile(filepath.Join(c.Host.StateDir, "hub-1-1.off"), []byte(`{"ports":[2]}`), 0o600))
-	disable := filepath.Join(root, "devices/usb1/1-1/1-1:1.0/1-1-port2/disable")
+	disable := root + "/devices/usb1/1-1/1-1:1.0/1-1-port2/disable"
 	b.must(os.WriteFile(disable, []byte("1\n"), 0o600))
 	start()
 	if text, err := os.ReadFile(disable); err != nil || strings.TrimSpace(string(text)) != "0" {

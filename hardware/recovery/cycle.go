@@ -43,7 +43,7 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 			err = allErr
 		default:
 			// Whatever it was: this step has been done, and is not passed over.
-			err = fmt.Errorf("%w; with all dongles of hub %s: %v", err, hub, allErr) //nolint:errorlint // see above
+			err = fmt.Errorf("%w; with all dongles of hub %s: %v", err, hub, allErr)
 		}
 	}
 	r.opt.Reread()

@@ -245,6 +245,63 @@ func TestPowerCycle_cancelled(t *testing.T) {
 	}
 }
 
+// Ensure a port is switched on when the step was cancelled and the hub doesn't do
+// it at once.
+func TestPowerCycle_cancelledAndBroken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		broken := 5
+		b.SetPowerFn = func(_ usb.Path, _ int, on bool) error {
+			if on && broken > 0 {
+				broken--
+				return errors.New("timed out")
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(offTime/2, func() { cancel(errCancelled) })
+		if err := b.recovery.PowerCycle(ctx, b.dongle(11), b.wait); !errors.Is(err, errCancelled) || broken != 0 {
+			t.Errorf("%v", err)
+		}
+		b.allOn()
+	})
+}
+
+// Ensure a toggle has its share of the hub again after step 4, done or passed
+// over, so that nobody cycles the hub before the toggle's end.
+func TestPowerCycle_sharesAgain(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]bool{"done": false, "passed over": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				mine, err := b.recovery.Share(t.Context(), 11)
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirs := func() {}
+				if busy {
+					if theirs, err = b.recovery.Share(t.Context(), 12); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := b.recovery.PowerCycle(t.Context(), b.dongle(11), b.wait); (err != nil) != busy {
+					t.Fatal(err)
+				}
+				theirs()
+				path := b.dir + "/hub-1-3.lock"
+				if _, err := flock.Try(path, flock.Exclusive); !errors.Is(err, flock.ErrLocked) {
+					t.Errorf("the hub can be had as a whole: %v", err)
+				}
+				mine()
+				b.locksFree()
+			})
+		})
+	}
+}
+
 // Ensure a dongle loses power as often as its budget says and not more, over
 // restarts, and again when the time is over.
 func TestPowerCycle_budget(t *testing.T) {

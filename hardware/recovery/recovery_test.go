@@ -46,6 +46,7 @@ type bench struct {
 	SwitchableFn func(hub usb.Path) (bool, error)
 	WatchFn      func() error
 	AddressFn    func(n int, iface string) error
+	AnswersFn    func(n int) error
 	// Back is how a dongle comes back that was bound anew, or has power again. nil:
 	// after a while, as a modem with a new interface.
 	Back func(n int, power bool)
@@ -154,7 +155,14 @@ func (b *bench) dongle(n int) recovery.Dongle {
 			b.note("address %d %s", n, iface)
 			return works(ctx)
 		},
-		Answers: works,
+		Answers: func(ctx context.Context) error {
+			if b.AnswersFn != nil {
+				if err := b.AnswersFn(n); err != nil {
+					return err
+				}
+			}
+			return works(ctx)
+		},
 		Route: func(ctx context.Context) error {
 			b.note("route %d", n)
 			return works(ctx)

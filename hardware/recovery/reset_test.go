@@ -32,14 +32,6 @@ func TestReset(t *testing.T) {
 	}{
 		{"back", nil, whole, "rebind device interface address modem routing", nil, false},
 		{"nothing is heard", func(b *bench) { b.WatchFn = func() error { return errors.ErrUnsupported } }, whole, "rebind device interface address modem routing", nil, false},
-		{"events are lost", func(b *bench) {
-			b.Back = func(int, bool) {
-				b.mu.Lock()
-				b.devices[path] = stick(path, usb.Modem, "eth30")
-				b.tell(usb.Event{Lost: true})
-				b.mu.Unlock()
-			}
-		}, "rebind 1-3.1, address 11 eth30, route 11, reread", "rebind device address modem routing", nil, false},
 		{"an event goes missing", func(b *bench) {
 			b.Back = func(int, bool) {
 				time.AfterFunc(reboots, func() {
@@ -63,7 +55,7 @@ func TestReset(t *testing.T) {
 		}, "rebind 1-3.1, address 11 eth11-2, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
 		{"goes while the modem starts", func(b *bench) {
 			again := true
-			b.AddressFn = func(int, string) error {
+			b.AnswersFn = func(int) error {
 				if again {
 					again = false
 					b.unplug(path)
@@ -71,7 +63,17 @@ func TestReset(t *testing.T) {
 				}
 				return nil
 			}
-		}, "rebind 1-3.1, address 11 eth11-1, address 11 eth11-2, route 11, reread", "rebind device interface address device interface address modem routing", nil, false},
+		}, "rebind 1-3.1, address 11 eth11-1, address 11 eth11-2, route 11, reread",
+			"rebind device interface address modem device interface address modem routing", nil, false},
+		{"the modem takes its time", func(b *bench) {
+			left := 50
+			b.AnswersFn = func(int) error {
+				if left--; left > 0 {
+					return errors.New("connection refused")
+				}
+				return nil
+			}
+		}, whole, "rebind device interface address modem routing", nil, false},
 		{"comes back as a disk", func(b *bench) {
 			b.Back = func(int, bool) { time.AfterFunc(reboots, func() { b.plug(stick(path, usb.Storage)) }) }
 		}, "rebind 1-3.1, switch mode 1-3.1, address 11 eth11-1, route 11, reread", "rebind device interface mode_switch address modem routing", nil, false},
@@ -140,6 +142,32 @@ func TestReset(t *testing.T) {
 				}
 				if got := strings.Join(b.waits, " "); tt.waits != "" && got != tt.waits {
 					t.Errorf("waits: %s\nwant:  %s", got, tt.waits)
+				}
+			})
+		})
+	}
+}
+
+// Ensure step 3 goes on with the event that tells of a change, or that others were
+// lost, and not with the next look.
+func TestReset_byEvent(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]usb.Event{"told": {Path: hangs[11]}, "lost": {Lost: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.Back = func(int, bool) {
+					time.AfterFunc(reboots, func() {
+						b.mu.Lock()
+						defer b.mu.Unlock()
+						b.devices[hangs[11]] = stick(hangs[11], usb.Modem, "eth30")
+						b.tell(e)
+					})
+				}
+				began := time.Now()
+				if err := b.recovery.Reset(t.Context(), b.dongle(11), b.wait); err != nil || time.Since(began) != reboots {
+					t.Errorf("%v, after %s, want %s", err, time.Since(began), reboots)
 				}
 			})
 		})
