@@ -32,6 +32,13 @@ demo: ## everything in one process, outside world simulated (ARGS=--once: one gu
 build: ## build bin/switchyard: static, reproducible, with its version
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard ./cmd/switchyard
 
+# For hosts where hubs are to be switched by libusb (google/gousb) instead of the
+# kernel's own usbfs, where Linux is older than 6.0. It is linked with C and so bound
+# to this machine's libc, and needs libusb-1.0-0 where it runs.
+.PHONY: build-libusb
+build-libusb: ## the same, switching USB hubs by libusb: bin/switchyard-libusb (cgo, libusb-1.0-0-dev, pkg-config)
+	CGO_ENABLED=1 go build -tags libusb -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard-libusb ./cmd/switchyard
+
 # What docker-compose.yml reads as files. One that is there is left alone: the
 # volume of Redis knows it.
 .PHONY: secrets

@@ -78,6 +78,8 @@ var layers = []layer{
 
 	{who: domain, may: slices.Concat([]string{family}, ground), noServer: true,
 		not: []string{"github.com/hibiken/...", "github.com/go-chi/...", "github.com/danielgtaylor/huma/..."}},
+	// USB itself, which knows nothing of modems' subnets, of toggles or of Redis.
+	{who: []string{"hardware/usb"}, noServer: true, not: []string{"net/http/...", "github.com/redis/...", "github.com/hibiken/..."}},
 	// The api reads these two, so what they import the api imports.
 	{who: catalogs, may: []string{"tasks/..."}, noServer: true, not: effects},
 

@@ -88,8 +88,8 @@ func peer(folder string) (hub Path, port int, ok bool) {
 	return portOf(filepath.Base(link))
 }
 
-// twin is the other half of a hub, by its first port that has a peer.
-func (b *Bus) twin(hub Path, interfaces []string) Path {
+// twin is the other half of the hub that has these interfaces, by the first port with a peer.
+func (b *Bus) twin(interfaces []string) Path {
 	for _, name := range interfaces {
 		entries, err := os.ReadDir(b.devices(name))
 		if err != nil {

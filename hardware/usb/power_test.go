@@ -222,6 +222,10 @@ func TestSetPower_ignored(t *testing.T) {
 		if m.gadgets["1-3"].off[2] {
 			t.Error("half of it stays off")
 		}
+		// The hub says that it is on, but its device was taken down.
+		if again := map[bool]string{false: "echo 0 > devices/2-3:1.0/2-3-port2/disable", true: "hub 2-3: 23 03 value 0008 index 2"}[noDisable]; !strings.Contains(m.done(), again) {
+			t.Errorf("did\n%s\nwithout %s", m.done(), again)
+		}
 		if d, _ := m.tree().Device("1-3.2"); !d.Authorized || len(d.Interfaces) != 1 {
 			t.Errorf("the device is %v", d)
 		}
@@ -257,6 +261,9 @@ func TestSetPower_notPermitted(t *testing.T) {
 			if err := m.bus.SetPower(t.Context(), "1-3", 2, false); !errors.Is(err, ErrNotPermitted) {
 				t.Errorf("returned %v", err)
 			}
+			if strings.Contains(m.done(), "echo") {
+				t.Errorf("did\n%s", m.done())
+			}
 			m.fail = nil
 			if after := m.tree().String(); after != before {
 				t.Errorf("the tree was\n%s\nand is\n%s", before, after)
@@ -279,6 +286,25 @@ func TestSetPower_cancelled(t *testing.T) {
 		t.Errorf("returned %v", err)
 	}
 	m.didExactly(describe3)
+
+	// Nor while it has to wait for its turn.
+	begun, goOn, errs := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	m.fail = func(what string) error {
+		if strings.HasSuffix(what, "unbind") {
+			close(begun)
+			<-goOn
+		}
+		return nil
+	}
+	go func() { errs <- m.bus.Rebind(t.Context(), "1-3.2") }()
+	<-begun
+	go func() { errs <- m.bus.SetPower(ctx, "1-3", 2, true) }()
+	if err := m.bus.SetPower(ctx, "1-3", 2, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("returned %v", err)
+	}
+	close(goOn)
+	m.must(<-errs)
+	m.must(<-errs)
 }
 
 // Ensure a port's power is known from the hub where the kernel has no file, and that an

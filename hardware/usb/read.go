@@ -77,7 +77,7 @@ func (r *reading) networkInterfaces() map[Path][]string {
 			r.fault(err) // one without hardware has none
 			continue
 		}
-		if p, _ := pathOf(device); p != "" && !p.Root() {
+		if p, _ := pathOf(device); p != "" {
 			r.tree.byInterface[e.Name()] = p
 			out[p] = append(out[p], e.Name())
 		}
@@ -125,7 +125,7 @@ func (r *reading) device(p Path) (Device, bool) {
 	}
 	d.Mode, d.Ethernet = r.mode(d.ID(), r.interfaces[p])
 	if d.IsHub() {
-		d.Twin = r.b.twin(p, r.interfaces[p])
+		d.Twin = r.b.twin(r.interfaces[p])
 	}
 	return d, true
 }

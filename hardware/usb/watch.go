@@ -44,9 +44,9 @@ const (
 const eventsWaiting = 64
 
 // Watch tells of changes until ctx ends or the Bus is closed, and then closes the
-// channel. An Event with Lost set says that others may have been missed: read anew.
-// Take them promptly; what comes meanwhile waits in the kernel, and is lost when that
-// is full.
+// channel. Watch first, then read the Tree, and nothing is missed. An Event with Lost
+// set says that others may have been: read anew. Take them promptly; what comes
+// meanwhile waits in the kernel, and is lost when that is full.
 // Errors: errors.ErrUnsupported, ErrClosed, and what kept the kernel from being
 // listened to.
 func (b *Bus) Watch(ctx context.Context) (<-chan Event, error) {
