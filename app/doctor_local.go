@@ -129,7 +129,7 @@ func simulated(h configs.Host) bool {
 
 // routing tells what comes of asking whether rules may be changed.
 func routing(err error) Finding {
-	const without = "; without it, step 1 of a toggle is passed over"
+	const without = "; without it, step 1 of a toggle is passed over, and nothing is repaired before a toggle"
 	switch {
 	case err == nil:
 		return ok("may change rules and routes (CAP_NET_ADMIN)")

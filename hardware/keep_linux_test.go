@@ -363,3 +363,27 @@ func TestKeepRouted_found(t *testing.T) {
 	b.must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "dg11"}, PeerName: "far-dg11"}))
 	b.untilRouted("back without an address", 11)
 }
+
+// Ensure an interface that somebody brought down, and took the address from, is
+// left as it is.
+func TestKeepRouted_broughtDown(t *testing.T) {
+	t.Parallel()
+	if !ownNamespace(t) {
+		return
+	}
+	b := newShelf(t, configs.Dongle{Subnet: 11}, configs.Dongle{Subnet: 12})
+	b.plug(11)
+	b.plug(12)
+	b.keep()
+	b.untilRouted("at first", 11, 12)
+	b.must(netlink.LinkSetDown(b.link("dg11")))
+	b.readdress("dg11", false)
+	for range 3 {
+		b.deleteRules(12) // so that both are looked at
+		b.untilRouted("the other one", 12)
+	}
+	addrs, err := netlink.AddrList(b.link("dg11"), netlink.FAMILY_V4)
+	if up := b.link("dg11").Attrs().Flags&net.FlagUp != 0; err != nil || up || len(addrs) > 0 {
+		t.Errorf("it is up %t and has %v, %v", up, addrs, err)
+	}
+}

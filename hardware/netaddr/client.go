@@ -20,11 +20,11 @@ import (
 func manager(dir string, l link) string {
 	index := strconv.Itoa(l.index)
 	// systemd-networkd: one file for each link, those too that it leaves alone.
-	state, ok := value(filepath.Join(dir, "systemd/netif/links", index), "ADMIN_STATE")
+	state, ok := value(filepath.Join(dir, "systemd", "netif", "links", index), "ADMIN_STATE")
 	if ok && state != "unmanaged" {
 		return "systemd-networkd"
 	}
-	if managed, ok := value(filepath.Join(dir, "NetworkManager/devices", index), "managed"); ok && managed == "true" {
+	if managed, ok := value(filepath.Join(dir, "NetworkManager", "devices", index), "managed"); ok && managed == "true" {
 		return "NetworkManager"
 	}
 	// dhcpcd looks after every interface unless it was started for one.
@@ -85,7 +85,7 @@ func (e *ensuring) command(ctx context.Context) error {
 		return errors.New("there is no command to ask for an address: set host.address.command")
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // it is the owner's configuration
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, leftBehind
 	// With its own children: a script is to end with what it has started.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

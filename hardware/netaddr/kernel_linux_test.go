@@ -3,6 +3,7 @@ package netaddr
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -183,13 +184,25 @@ func TestEnsure_commandCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ready := t.TempDir() + "/ready"
 	must(t, unix.Mkfifo(ready, 0o600))
+	ended := make(chan error, 1)
 	go func() {
-		_, _ = os.ReadFile(ready) // until the script writes there
+		f, err := os.Open(ready) // when the child of the script opens it
 		cancel(stopped)
+		if err == nil {
+			_, err = io.ReadAll(f) // until it has ended
+			err = errors.Join(err, f.Close())
+		}
+		ended <- err
 	}()
-	a := here(t, Options{Client: ClientCommand, Command: []string{"sh", "-c", `echo > "$1"; sleep 600; true`, "{interface}", ready}, Wait: 5 * time.Minute, Static: true})
+	a := here(t, Options{Client: ClientCommand, Command: []string{"sh", "-c", `sleep 600 3> "$1" & wait`, "{interface}", ready}, Wait: 5 * time.Minute, Static: true})
 	if err := a.Ensure(ctx, "dg11", 11); !errors.Is(err, stopped) {
 		t.Errorf("returned %v", err)
+	}
+	select {
+	case err := <-ended:
+		must(t, err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("what the command had started goes on")
 	}
 	if _, addrs := holds(t); addrs != nil {
 		t.Errorf("it has %q", addrs)

@@ -202,7 +202,7 @@ func TestEnsure(t *testing.T) {
 // networkd says that systemd-networkd has the interface in this state.
 func networkd(t *testing.T, run, state string) {
 	t.Helper()
-	write(t, filepath.Join(run, "systemd/netif/links/5"), "# private\nADMIN_STATE="+state+"\nOPER_STATE=degraded\n")
+	write(t, filepath.Join(run, "systemd", "netif", "links", "5"), "# private\nADMIN_STATE="+state+"\nOPER_STATE=degraded\n")
 }
 
 func write(t *testing.T, path, text string) {

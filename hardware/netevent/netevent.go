@@ -93,16 +93,16 @@ func (w *Watcher) Close() {
 }
 
 func (w *Watcher) read(changes chan<- struct{}) {
-	for {
-		if err := w.src.receive(); err != nil && !errors.Is(err, errLost) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if !w.closed {
-				w.err = fmt.Errorf("watching the network: %w", err)
-			}
-			return
+	var err error
+	for err == nil || errors.Is(err, errLost) {
+		if err = w.src.receive(); err == nil || errors.Is(err, errLost) {
+			tell(changes)
 		}
-		tell(changes)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.err = fmt.Errorf("watching the network: %w", err)
 	}
 }
 
