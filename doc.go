@@ -18,6 +18,7 @@
 //	hosts/            the registry of proxy hosts, the state of their dongles
 //	events/           event types, Redis streams, in-process hub
 //	metrics/          every metric: name, help, labels
+//	logs/             the log files of a process, beside standard error
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
 //	deployments/      what it is run by: container and systemd files, their checks
@@ -26,7 +27,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, hosts, configs, metrics}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -88,6 +88,7 @@ var layers = []layer{
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
 	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
 	{who: []string{"metrics/..."}},
+	{who: []string{"logs/..."}, may: []string{"configs/..."}},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},

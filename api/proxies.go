@@ -193,8 +193,20 @@ type toggleOrder struct {
 	onlineOnly bool
 }
 
-// order finds the host and makes the job.
+// order finds the host and makes the job, or says why not.
 func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Problem) {
+	a, p := s.place(ctx, &t)
+	asked := []any{"host", t.host, "subnet", t.subnet, "port", tasks.Port(t.subnet), "request_id", requestOf(ctx)}
+	if p != nil {
+		s.opt.Toggles.WarnContext(ctx, "toggle refused", append(asked, "code", p.Code, "reason", p.Detail)...)
+	} else {
+		s.opt.Toggles.InfoContext(ctx, "toggle accepted", append(asked, "job", a.ID, "joined", a.Joined, "replayed", a.Replayed)...)
+	}
+	return a, p
+}
+
+// place is order, and notes the name of the host that was found.
+func (s *Server) place(ctx context.Context, t *toggleOrder) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	// A repeat gets its first answer, whatever is said against it now.
@@ -208,6 +220,7 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 	if p != nil {
 		return jobs.Accepted{}, p
 	}
+	t.host = h.Name
 	if !h.Has(t.subnet) {
 		return jobs.Accepted{}, problem(http.StatusNotFound, "unknown_dongle", "port", fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.subnet))
 	}

@@ -22,6 +22,7 @@ import (
 	"switchyard/hardware"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/logs"
 	"switchyard/metrics"
 	"switchyard/scheduler"
 	"switchyard/worker"
@@ -58,6 +59,9 @@ type Options struct {
 	Config *configs.Config
 	Roles  []Role
 	Log    *slog.Logger
+	// Files are the log files beside Log; nil: none. Whoever opened them closes
+	// them, after the app has stopped.
+	Files *logs.Files
 	// Version of this program.
 	Version string
 	// Embedded: Redis is the demo's own, so durability is not asked for.

@@ -121,7 +121,9 @@ func (a *App) openHost(ctx context.Context) error {
 	}
 	h.Meter, h.Assigner = a.meter, hardware.NewAssigner(a.cfg.Host.Address, a.log)
 	a.host = h
-	h.LookAtUSB(ctx, a.log.With("role", "worker"))
+	log := a.log.With("role", "worker")
+	h.LookAtUSB(ctx, log)
+	a.tellPassedOver(ctx, log)
 	return nil
 }
 
@@ -141,7 +143,7 @@ func (a *App) setUpHost(ctx context.Context) (err error) {
 		Machine: machine, Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version,
 		Started: a.store.Now().UTC().Truncate(time.Millisecond),
 	}
-	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
+	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log, Toggles: a.opt.Files.Toggles()}
 	return nil
 }
 

@@ -13,6 +13,7 @@ type Config struct {
 	Timezone string `yaml:"timezone"`
 
 	Log       Log       `yaml:"log"`
+	Logs      Logs      `yaml:"logs"`
 	Redis     Redis     `yaml:"redis"`
 	HTTP      HTTP      `yaml:"http"`
 	Auth      Auth      `yaml:"auth"`
@@ -36,6 +37,19 @@ type Log struct {
 	Level string `yaml:"level"`
 	// Format is text or json. Defaults to text.
 	Format string `yaml:"format"`
+}
+
+// Logs are files that a process writes beside the log on standard error.
+type Logs struct {
+	// Dir is the directory of app.log, toggle_api.log, push_status.log and
+	// last_push_status.json, a path from the root. No two processes may have the
+	// same. It is made where it isn't there. Empty by default: no files.
+	Dir string `yaml:"dir"`
+	// MaxBackups is how many old files are kept of each log, which begins anew
+	// at 10 MiB. 0: all of them. Defaults to 5.
+	MaxBackups int `yaml:"max_backups"`
+	// Compress has old files compressed (.gz). Defaults to true.
+	Compress bool `yaml:"compress"`
 }
 
 // Jobs is about the records of jobs.

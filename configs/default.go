@@ -12,6 +12,7 @@ func Default() *Config {
 	return &Config{
 		Timezone: "Asia/Seoul",
 		Log:      Log{Level: "info", Format: "text"},
+		Logs:     Logs{MaxBackups: 5, Compress: true},
 		Redis: Redis{
 			Addr:           "127.0.0.1:6379",
 			DialTimeout:    Duration(500 * time.Millisecond),

@@ -21,6 +21,8 @@ type HostJobs struct {
 	// Now is Redis' clock.
 	Now func() time.Time
 	Log *slog.Logger
+	// Toggles hears how each toggle goes, beside Log. Optional.
+	Toggles *slog.Logger
 }
 
 // Toggle is the handler of tasks.Toggle. A toggle that brought no address is a
@@ -30,14 +32,23 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	if err := json.Unmarshal(r.Payload, &p); err != nil {
 		return GiveUp(fmt.Errorf("unreadable payload: %w", err), nil)
 	}
+	told := h.startToggleLog(r.Job, p.Subnet)
 	result := tasks.FailedToggle(p, 0)
-	d, err := h.Host.Dongle(p.Subnet)
+	out := h.toggle(ctx, r, told, &result, p.Subnet)
+	told.ended(result.ToggleOutcome, out)
+	return out
+}
+
+// toggle toggles a dongle, and writes into result what came of it.
+func (h *HostJobs) toggle(ctx context.Context, r *Run, told *toggleLog, result *tasks.ToggleResult, subnet int) Outcome {
+	d, err := h.Host.Dongle(subnet)
 	if err != nil {
 		return DoneBut(result, err)
 	}
 	result.ToggleOutcome, err = h.Host.Ladder.Toggle(ctx, d, hardware.Hooks{
 		Check: r.Check,
 		Progress: func(ctx context.Context, p tasks.ToggleProgress) {
+			told.progress(ctx, p)
 			if err := r.Progress(ctx, p); err != nil {
 				h.Log.Debug("progress not noted", "job", r.ID, "err", err)
 			}
@@ -48,7 +59,7 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	}
 	state := h.stateAfter(ctx, d, result.ToggleOutcome)
 	ended := func(ctx context.Context) error {
-		err := h.ended(ctx, p.Subnet, state)
+		err := h.ended(ctx, subnet, state)
 		if errors.Is(err, hosts.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
 		}
