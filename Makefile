@@ -195,7 +195,8 @@ lab: deps ## each repair of the ladder on a hub with three dongles (ARGS="-run u
 			echo 'lab: fetching a kernel into bin/lab (once)'; \
 			find_kernel || { apt-get update && find_kernel; } || skip 'no kernel (linux-image-amd64) can be downloaded'; \
 			dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/modules.builtin' \
-				'./lib/modules/*/kernel/'{block,crypto,lib,drivers/net,drivers/scsi,drivers/usb,drivers/virtio,net/core}'/*'; \
+				'./lib/modules/*/kernel/'{block,crypto,lib,drivers/net,drivers/scsi,drivers/usb,drivers/virtio,net/core}'/*' \
+				|| skip 'the kernel package has its files elsewhere; set LAB_KERNEL and LAB_MODULES'; \
 			rm linux-image-*.deb; touch complete; cd '$(CURDIR)'; \
 		fi; \
 		kernel=$$(echo '$(LAB)'/boot/vmlinuz-*); modules=$$(echo '$(LAB)'/lib/modules/*); \

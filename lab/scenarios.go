@@ -73,10 +73,13 @@ func scenarios() []scenario {
 		},
 		{name: "two", broken: "two of the hub are off the bus", run: twoAtOnce},
 		{name: "killed", broken: "the worker dies while a port is off", run: killedWhileOff},
+		{name: "cancelled", broken: "the toggle is cancelled while a port is off", run: cancelledWhileOff},
 		{name: "usbfs", broken: "the modem hangs; Linux before 6.0", diagnosis: "no_connectivity", step: 4, breaks: hang, worker: old},
 		{name: "libusb", broken: "the modem hangs; Linux before 6.0, libusb", diagnosis: "no_connectivity", step: 4, breaks: hang, worker: libusb},
 		{name: "kept/rule", broken: "the rule is deleted, nobody toggles", run: keptRule, worker: workerKind{keep: true}},
 		{name: "kept/plugged", broken: "the dongle is unplugged and back", run: keptPlugged, worker: workerKind{keep: true}},
+		{name: "counted", broken: "the dongle is unplugged and back", run: counted, worker: workerKind{keep: true}},
+		{name: "doctor", broken: "nothing, and doctor is asked", run: examined, worker: workerKind{keep: true}},
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	uplinkGateway = "198.51.100.1"
 	echoIP        = "203.0.113.250"
 	hubPath       = "1-1"
+	hubPorts      = 8
 	firstDongle   = 11
 	dongleCount   = 3
 	reattach      = time.Second
