@@ -263,15 +263,19 @@ func until(ctx context.Context, limit time.Duration, what string, cond func(cont
 	began := time.Now()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
+	var why error
 	for {
 		err := cond(ctx)
 		if err == nil {
 			return nil
 		}
+		if why == nil || ctx.Err() == nil {
+			why = err // later ones only say that time is over
+		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited %s in vain until %s: %w", time.Since(began).Round(time.Second), what, err)
+			return fmt.Errorf("waited %s in vain until %s: %w", time.Since(began).Round(time.Second), what, why)
 		}
 	}
 }

@@ -19,9 +19,6 @@ done
 // ready waits until every dongle is well and routed, and the worker is the one
 // that the scenario is about.
 func (s *stage) ready(ctx context.Context, sc scenario) error {
-	if _, err := s.guest.Sh(ctx, mending); err != nil {
-		return err
-	}
 	if err := s.whole(ctx); err != nil {
 		return err
 	}
@@ -40,8 +37,7 @@ func (s *stage) ready(ctx context.Context, sc scenario) error {
 	return s.work(ctx)
 }
 
-// mending gives an address to interfaces that a failed scenario left without
-// one.
+// mending gives an address to interfaces that a scenario has left without one.
 const mending = `
 for dev in /sys/class/net/eth*; do
 	dev=${dev##*/}

@@ -225,9 +225,12 @@ func (s *stage) work(ctx context.Context) error {
 }
 
 // whole waits until every dongle is on the bus, has its address, and its modem
-// is in the network.
+// is in the network. It gives addresses where nobody else does.
 func (s *stage) whole(ctx context.Context) error {
 	return until(ctx, readyLimit, "every dongle is well", func(ctx context.Context) error {
+		if _, err := s.guest.Sh(ctx, mending); err != nil {
+			return err
+		}
 		addrs, err := s.guest.Sh(ctx, "ip -4 -o addr")
 		if err != nil {
 			return err
