@@ -158,6 +158,7 @@ bench-start: ## from accepted to running, on an idle system
 bench-idle: ## Redis commands and CPU of idle servers (HOSTS=500)
 bench-backlog: ## working through a backlog, against raw asynq
 bench-toggle: ## what a toggle takes beyond the modem's own time
+bench-status: ## the status of 20 dongles, 3 of whose modems hang
 
 bench-%: deps
 	go run ./bench $*
@@ -206,6 +207,7 @@ lab: deps ## each repair of the ladder on a hub with three dongles (ARGS="-run u
 ##@ Break it: faults on purpose, counted in the simulator's ledger; exit 0 or 1
 
 chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
+chaos-modem: ## modems that hang, die, refuse and change in the middle of toggles: finished, left wrong
 chaos-sentinel: ## kill, hang and move the master of a Redis with Sentinels: accepted, refused, forgotten
 
 chaos-%: deps

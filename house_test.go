@@ -86,7 +86,7 @@ var layers = []layer{
 	{who: []string{"tasks/..."}, not: effects},
 	{who: []string{"events/..."}, may: []string{"events/...", "tasks/..."}},
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
-	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
+	{who: []string{"hosts/..."}, may: []string{"hosts/...", "events/...", "tasks/..."}},
 	{who: []string{"metrics/..."}},
 	{who: []string{"logs/..."}, may: []string{"configs/..."}},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},

@@ -72,6 +72,8 @@ var ownCodes = map[string][]string{
 	"list-hosts":     {"redis_unavailable"},
 	"get-host":       {"unknown_host", "redis_unavailable"},
 	"remove-host":    {"unknown_host", "host_online", "redis_unavailable"},
+	"list-pushes":    {"unknown_host", "redis_unavailable"},
+	"push-host":      {"invalid_body", "unknown_field", "unknown_host", "job_failed", "host_offline", "redis_unavailable"},
 	"list-jobs":      {"invalid_type", "invalid_state", "invalid_limit", "invalid_cursor"},
 	"get-job":        {"invalid_id", "unknown_job"},
 	"cancel-job":     {"invalid_id", "unknown_job", "job_ended"},

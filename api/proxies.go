@@ -226,9 +226,7 @@ func (s *Server) place(ctx context.Context, t *toggleOrder) (jobs.Accepted, *Pro
 	}
 	now := s.opt.Store.Now()
 	if t.onlineOnly && !s.opt.Registry.Online(h, now) {
-		p := problem(http.StatusServiceUnavailable, "host_offline", "", "Host "+h.Name+" is offline.")
-		p.retryAfter = 30 * time.Second
-		return jobs.Accepted{}, p
+		return jobs.Accepted{}, hostOffline(h)
 	}
 	if p := s.tooSoon(ctx, h, t.subnet, now); p != nil {
 		return jobs.Accepted{}, p

@@ -71,8 +71,8 @@ func TestTogglesAreTold(t *testing.T) {
 	const asked = " host=seoul-1 subnet=16 port=10016 request_id=trace-1"
 	for want, n := range map[string]int{
 		"": 3, "s3cr3t": 0,
-		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=false replayed=false": 1,
-		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=true replayed=false":  1,
+		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=false replayed=false":                                                         1,
+		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=true replayed=false":                                                          1,
 		`level=WARN msg="toggle refused" host=seoul-1 subnet=30 port=10030 request_id=trace-1 code=unknown_dongle reason="Host seoul-1 has no dongle 30."`: 1,
 	} {
 		if got := told.count(want); got != n {

@@ -188,7 +188,7 @@ func (a *App) start(ctx context.Context) error {
 		a.byClock.Go(func() {
 			scheduler.Run(clockCtx, scheduler.Options{
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
-				Meter: a.meter,
+				Meter: a.meter, Push: a.push,
 			})
 		})
 	}

@@ -22,10 +22,18 @@ type Host struct {
 	// ProbeTimeout bounds one look for the external address. Defaults to 3s.
 	ProbeTimeout Duration `yaml:"probe_timeout"`
 	// CollectInterval is how often every dongle's signal, traffic and address
-	// are read. Defaults to 60s.
+	// are read at the least. A push reads them too, once a minute at the most, and
+	// counts. Defaults to 60s.
 	CollectInterval Duration `yaml:"collect_interval"`
+	// CollectLimit is the longest that reading all dongles may take. What a modem
+	// hasn't said by then is unknown. Defaults to 10s.
+	CollectLimit Duration `yaml:"collect_limit"`
 	// ModemTimeout bounds one request to a modem's web API. Defaults to 4s.
 	ModemTimeout Duration `yaml:"modem_timeout"`
+	// ReadLimit bounds reading one modem's traffic and signal, all requests
+	// together. One that takes longer costs its own figures and holds nothing
+	// else up. Defaults to 2500ms.
+	ReadLimit Duration `yaml:"read_limit"`
 	// ModemUser is who logs in at the modems that want a login. Defaults to
 	// admin.
 	ModemUser string `yaml:"modem_user"`

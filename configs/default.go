@@ -55,7 +55,9 @@ func Default() *Config {
 			Uplink:          "eno1",
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
+			CollectLimit:    Duration(10 * time.Second),
 			ModemTimeout:    Duration(4 * time.Second),
+			ReadLimit:       Duration(2500 * time.Millisecond),
 			ModemUser:       "admin",
 			KeepRouted:      true,
 			Address:         Address{Client: "auto", Wait: Duration(10 * time.Second), Static: true},
@@ -88,6 +90,11 @@ func Default() *Config {
 			FirstRetry:  Duration(2 * time.Second),
 			MaxRetry:    Duration(10 * time.Minute),
 			Timeout:     Duration(5 * time.Second),
+		},
+		Push: Push{
+			ConnectTimeout: Duration(5 * time.Second),
+			Timeout:        Duration(10 * time.Second),
+			MaxAge:         Duration(55 * time.Second),
 		},
 		Delivery: Delivery{
 			PerDestination: 16,

@@ -33,6 +33,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.power()
 	k.callbacks()
 	k.receivers()
+	k.push()
 	k.secrets()
 	k.delivery()
 	k.metrics()

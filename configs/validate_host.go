@@ -35,7 +35,9 @@ func (k *checker) host() {
 	}
 	k.atLeast("host.probe_timeout", h.ProbeTimeout, shortest)
 	k.atLeast("host.collect_interval", h.CollectInterval, shortest)
+	k.atLeast("host.collect_limit", h.CollectLimit, shortest)
 	k.atLeast("host.modem_timeout", h.ModemTimeout, shortest)
+	k.atLeast("host.read_limit", h.ReadLimit, shortest)
 	k.modemUser("host.modem_user", h.ModemUser)
 	k.address(h.Address)
 	if !filepath.IsAbs(h.StateDir) {

@@ -26,7 +26,7 @@
 //   - The net mode is put back and mobile data switched on again whatever
 //     happens: also when the toggle is cancelled or out of time. What was set
 //     before stands in a file (host.state_dir) until then, so that after the
-//     death of the process the next one does it: Host.PutBack, or the next
+//     death of the process the next one does it: Host.KeepInOrder, or the next
 //     toggle before it diagnoses.
 //   - A port that lost power for a dongle has it again, likewise: Host.PowerOn.
 //   - One toggle at a time works on a dongle, whatever the rest of the system

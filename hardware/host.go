@@ -166,7 +166,7 @@ func (h *Host) add(d configs.Dongle) error {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
 	made := &Dongle{
-		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router,
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router, ReadLimit: h.config.ReadLimit.Std(),
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
 	if !made.simulated() {

@@ -296,6 +296,30 @@ func TestDongle_Collect(t *testing.T) {
 	})
 }
 
+// Ensure a modem that hangs costs its own figures and no more than the limit of
+// their reading; its address is told.
+func TestDongle_Collect_hangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, healthy)
+		m := p.modem()
+		m.TrafficFn = func(ctx context.Context) (hilink.Traffic, error) {
+			<-ctx.Done()
+			return hilink.Traffic{}, ctx.Err()
+		}
+		m.SignalFn = func(ctx context.Context) (hilink.Signal, error) { return hilink.Signal{}, ctx.Err() }
+		d := p.dongle(t, m)
+		d.ReadLimit = 2500 * time.Millisecond
+		got := d.Collect(t.Context())
+		if took := time.Since(start()); took != d.ReadLimit {
+			t.Errorf("it took %v", took)
+		}
+		if diff := cmp.Diff(hosts.Dongle{ExternalIP: ptr(oldIP.String()), Connected: true}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // Ensure each diagnosis is made from what is there: the interface first, then
 // the way that probes take.
 func TestDongle_Diagnose(t *testing.T) {

@@ -64,6 +64,9 @@ func (h *Host) setUpUSB(c *configs.Config, bus recovery.Bus) {
 			return h.recoverable(d), true
 		},
 	})
+	if !h.onUSB() {
+		return
+	}
 	h.Locate = h.locate
 	h.Ladder.Repairs[3], h.Ladder.Repairs[4] = h.resetUSB, h.powerCycle
 	// Both tries, each with its wait for the hub; no more than the toggle has.
@@ -115,7 +118,7 @@ func (h *Host) readUSB() error {
 
 // onUSB tells whether the host has dongles on its USB, or may come to.
 func (h *Host) onUSB() bool {
-	return len(h.config.Dongles) == 0 || slices.ContainsFunc(h.all(), func(d *Dongle) bool { return !d.simulated() })
+	return len(h.config.Dongles) == 0 || slices.ContainsFunc(h.config.Dongles, func(d configs.Dongle) bool { return d.Gateway == "" })
 }
 
 // networksHeld are the interfaces that have an address of a dongle's network, by

@@ -152,6 +152,7 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl %s/toggle/12           # waits, and answers with the outcome", api)
 	say("   curl %s/status              # all dongles", api)
 	say("   curl %s/api/v1/jobs         # what was done", api)
+	say("   switchyard push --server %s   # the status that the host posts every minute", api)
 	say("   curl %s/_received           # what the receiver got", d.Receiver.URL())
 	say("   switchyard modem signal --url %s   # what modem %d says itself\n", d.Modems[0].URL(), first)
 	say("Ctrl-C ends it.")
