@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"switchyard/lab/guest"
 )
@@ -35,6 +36,19 @@ func (s *stage) ready(ctx context.Context, sc scenario) error {
 	}
 	s.worker = sc.worker
 	return s.work(ctx)
+}
+
+// tidy puts the dongles back as they were after a scenario that failed, wherever
+// it broke off. What can't be done shows when the next one waits for them.
+func (s *stage) tidy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	for _, d := range s.dongles {
+		_ = s.machine.monitor.pull(ctx, diskID(d)) // mostly there is none
+		_ = s.plug(ctx, d)                         // mostly it is plugged in
+		// A modem without power forgets what was wrong with it.
+		_, _ = s.guest.Sh(ctx, fmt.Sprintf("echo 1 >%[1]s; sleep 1; echo 0 >%[1]s", portFile(d)))
+	}
 }
 
 // mending gives an address to interfaces that a scenario has left without one.

@@ -63,6 +63,7 @@ func (s *stage) runAll(ctx context.Context, all []scenario, out io.Writer) (ok b
 		verdict := "PASS"
 		if err != nil {
 			verdict, ok = "FAIL", false
+			s.tidy(ctx)
 		}
 		expected, toggle := fmt.Sprint(sc.step), seconds(o.toggle)
 		if sc.run != nil {

@@ -26,8 +26,8 @@ const (
 	reattach      = time.Second
 	boot          = time.Second
 	// What the host waits for a dongle, in place of minutes.
-	stepLimit = 8 * time.Second
-	backLimit = 15 * time.Second
+	stepLimit = 6 * time.Second
+	backLimit = 10 * time.Second
 	// The ids that QEMU gives a dongle, and one in its storage mode.
 	stickIDs = "0525:a4a2"
 	diskIDs  = "46f4:0001"
