@@ -26,6 +26,7 @@
 //	sim/              the outside world for the demo and for tests
 //	deployments/      what it is run by: container and systemd files, their checks
 //	bench/  chaos/    measurements and fault injection; never part of the tests
+//	lab/              a proxy host with a real USB, emulated, and its repairs
 //
 // Dependencies run one way:
 //

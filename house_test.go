@@ -94,7 +94,7 @@ var layers = []layer{
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},
-	{who: []string{"bench/...", "chaos/..."}, may: everything, process: true, kit: true},
+	{who: []string{"bench/...", "chaos/...", "lab/..."}, may: everything, process: true, kit: true},
 }
 
 // exceptions are the imports that the table forbids and the house allows, each
