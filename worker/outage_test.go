@@ -170,11 +170,18 @@ func TestLostRing(t *testing.T) {
 		return n[bell]
 	}
 	b.eventually(t, "the worker listens", func() bool { return listeners() == 1 })
+	// When a ring has had its effect, those before it have had theirs.
+	b.eventually(t, "the worker listens to all", func() bool {
+		all, err := b.rdb.PubSubChannels(b.ctx, "sw:*").Result()
+		must(t, err)
+		return len(all) == 3 // the bell, what is cancelled, of the host too
+	})
+	b.idle(t, f)
 	b.ended(t, b.accept(t, callback()))
+	b.idle(t, f)
 	shut.Store(true)
 	must(t, b.rdb.Do(b.ctx, "CLIENT", "KILL", "TYPE", "pubsub").Err())
 	b.eventually(t, "the worker listens no more", func() bool { return listeners() == 0 })
-	b.idle(t, f) // what rang until then has been looked after
 	id := b.accept(t, callback())
 	if j := b.get(t, id); j.State != jobs.Queued || !f.held.Load() {
 		t.Errorf("it started though nobody heard of it: %+v", j)
