@@ -25,6 +25,7 @@ import (
 	"switchyard/jobs"
 	"switchyard/metrics"
 	"switchyard/scheduler"
+	"switchyard/telegram"
 	"switchyard/worker"
 )
 
@@ -101,6 +102,7 @@ type App struct {
 	sender   *delivery.Sender
 
 	cloudflare *cloudflare.Client
+	bot        *telegram.Client
 
 	clock     context.CancelFunc // ends what runs by the clock
 	byClock   sync.WaitGroup
@@ -253,6 +255,9 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	if a.cloudflare != nil {
 		a.cloudflare.Close()
+	}
+	if a.bot != nil {
+		a.bot.Close()
 	}
 	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
 	if a.reader != nil {

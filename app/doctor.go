@@ -56,7 +56,7 @@ type DoctorOptions struct {
 // changes nothing. The findings stand in the order of the checks.
 func Doctor(ctx context.Context, opt DoctorOptions) []Finding {
 	var all []Finding
-	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, cloudflareFindings} {
+	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, cloudflareFindings, telegramFindings} {
 		all = append(all, part(ctx, opt)...)
 	}
 	return all

@@ -24,6 +24,7 @@ type Config struct {
 	Callbacks  Callbacks  `yaml:"callbacks"`
 	Delivery   Delivery   `yaml:"delivery"`
 	Cloudflare Cloudflare `yaml:"cloudflare"`
+	Telegram   Telegram   `yaml:"telegram"`
 	Metrics    Metrics    `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It
