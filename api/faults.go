@@ -21,7 +21,7 @@ var faults = map[string]fault{
 	"invalid_body":            {400, "", "The body is not valid: it is of the wrong type."},
 	"invalid_query":           {400, "", "The query of the address is not valid: it is not encoded as it has to be."},
 	"duplicate_field":         {400, "ip", "ip is given more than once: in the query, the body, or twice in one of them."},
-	"unknown_parameter":       {400, "adress", "There is no parameter adress."},
+	"unknown_parameter":       {400, "chat", "There is no parameter chat."},
 	"invalid_ip":              {400, "ip", "ip is an IPv4 or IPv6 address, or a range: /16 or /24 of IPv4, /32, /48 or /64 of IPv6."},
 	"missing_chat_id":         {400, "chat_id", "chat_id is missing: the chat that is told, an integer, or @ and the name of a channel."},
 	"missing_text":            {400, "text", "text is missing or empty: there is nothing to send."},

@@ -174,14 +174,21 @@ func TestInfraRefuses(t *testing.T) {
 		{cf, "multipart/form-data; boundary=x", "--x--", 415, "unsupported_media_type", ""},
 	} {
 		t.Run(tt.path+" "+tt.body, func(t *testing.T) {
+			t.Parallel()
 			a := b.do(t, http.MethodPost, tt.path, tt.body, "Content-Type", tt.contentType)
 			a.wantsProblem(t, tt.status, tt.code, tt.field)
 			b.untouched(t, before)
 		})
 	}
-	// What lies beside all of that is fine.
+}
+
+// Ensure what lies just beside what is refused is taken.
+func TestInfraTakesWhatIsPublic(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *configs.Config) { c.Cloudflare.Protected = []string{"198.51.100.0/24", "203.0.113.77"} })
+	b.register(t, seoul, busan)
 	for _, ip := range []string{"1.1.1.1", "198.51.101.0/24", "2001:db8::/64", "2001:db8::/32", "9.255.255.255", "203.0.113.8"} {
-		if a := b.do(t, http.MethodPost, cf+"?chat_id=1&ip="+url.QueryEscape(ip), ""); a.status != http.StatusAccepted {
+		if a := b.do(t, http.MethodPost, "/api/v1/cf/block?chat_id=1&ip="+url.QueryEscape(ip), ""); a.status != http.StatusAccepted {
 			t.Errorf("%s: answer %d %s", ip, a.status, a.body)
 		}
 	}

@@ -54,9 +54,12 @@ func describeInfra(r huma.Registry) []*huma.Operation {
 				queued.Headers = headers("Location", "Idempotency-Replayed")
 				op.Errors = append(op.Errors, http.StatusUnsupportedMediaType)
 				op.Parameters = append(op.Parameters, idempotencyParam())
-				schema := r.Schema(body, true, "")
+				form := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+				for _, n := range names {
+					form.Properties[n] = text(params[n].Description) // in a form, all is text
+				}
 				op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{
-					"application/json": {Schema: schema}, "application/x-www-form-urlencoded": {Schema: schema},
+					"application/json": {Schema: r.Schema(body, true, "")}, "application/x-www-form-urlencoded": {Schema: form},
 				}}
 			default:
 				op.OperationID += "-by-get"

@@ -9,7 +9,7 @@ import (
 
 // The simulated Cloudflare, which takes the place of the real one in the demo.
 const (
-	demoToken   = "token-of-the-demo" //nolint:gosec // good for the simulated Cloudflare alone
+	demoToken   = "token-of-the-demo"
 	demoAccount = "023e105f4ecef8ad9ca31a8372d0c353"
 )
 

@@ -47,7 +47,10 @@ type Hooks struct {
 // New returns a client as configured; without a token it refuses every job with
 // ErrNotConfigured. userAgent tells Cloudflare who asks.
 func New(c configs.Cloudflare, userAgent string) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
+	transport := &http.Transport{}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // as it is, unless a program has another one
+		transport = usual.Clone()
+	}
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
 	x := &Client{
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},

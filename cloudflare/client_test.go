@@ -189,7 +189,10 @@ func TestDo_inherited(t *testing.T) {
 	if left := r.Scopes[0].Rules; len(left) != 1 || left[0].Scope != "account" {
 		t.Errorf("left %+v", left)
 	}
-	b.done(t, tasks.CFBlock, "192.0.2.1", tasks.CFBlocked)
+	own := b.done(t, tasks.CFBlock, "192.0.2.1", tasks.CFBlocked)
+	if again := b.done(t, tasks.CFBlock, "192.0.2.1", tasks.CFBlocked); again.Scopes[0].RuleID != own.Scopes[0].RuleID {
+		t.Errorf("the rule is %s, then %s", own.Scopes[0].RuleID, again.Scopes[0].RuleID)
+	}
 	b.done(t, tasks.CFRelease, "192.0.2.1", tasks.CFReleased)
 	if got := b.rules(); got != "organization block ip 192.0.2.1 account's" {
 		t.Errorf("rules: %s", got)
@@ -233,6 +236,12 @@ func TestDo_again(t *testing.T) {
 	}
 	if got := b.rules(); got != "organization block ip 192.0.2.2 switchyard j_1" {
 		t.Errorf("rules: %s", got)
+	}
+	// One that was done, and could not say so, has nothing left to do.
+	before := len(b.sim.Ledger())
+	resume(tasks.CFBlock, "192.0.2.9", tasks.CFResult{Action: "block", Scopes: []tasks.CFScope{{Scope: "account", ID: account, Outcome: tasks.CFBlocked}}}, tasks.CFBlocked)
+	if n := len(b.sim.Ledger()) - before; n != 0 {
+		t.Errorf("%d requests for what was done", n)
 	}
 }
 

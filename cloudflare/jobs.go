@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"switchyard/tasks"
@@ -35,6 +36,7 @@ func (c *Client) Do(ctx context.Context, j Job, h Hooks) (tasks.CFResult, error)
 	for _, s := range c.scopes {
 		r.Scopes = append(r.Scopes, before(j.So, s))
 	}
+	r.Outcome = sum(r.Scopes)
 	var errs []error
 	for i, s := range c.scopes {
 		at := &r.Scopes[i]
@@ -42,6 +44,7 @@ func (c *Client) Do(ctx context.Context, j Job, h Hooks) (tasks.CFResult, error)
 			continue
 		}
 		err := c.in(ctx, s, j, at, h, func() { h.progress(ctx, r) })
+		r.Outcome = sum(r.Scopes)
 		var e *Error
 		switch {
 		case err == nil:
@@ -56,7 +59,6 @@ func (c *Client) Do(ctx context.Context, j Job, h Hooks) (tasks.CFResult, error)
 			break // nor would the others be done
 		}
 	}
-	r.Outcome = sum(r.Scopes)
 	switch {
 	case len(errs) == 0:
 		return r, nil
@@ -133,6 +135,8 @@ func (c *Client) block(ctx context.Context, s scope, j Job, at *tasks.CFScope, h
 	if err != nil {
 		return err
 	}
+	// A zone shows its account's rules, too.
+	slices.SortStableFunc(there, func(a, b rule) int { return rank(b, s) - rank(a, s) })
 	for _, r := range there {
 		if r.mode != modeBlock {
 			continue
@@ -164,6 +168,14 @@ func (c *Client) block(ctx context.Context, s scope, j Job, at *tasks.CFScope, h
 	}
 	// It went a moment ago, or is not shown: another try will tell.
 	return &Error{Code: refusal.Code, words: "Cloudflare has a rule for this already, and doesn't show it"}
+}
+
+// rank puts a scope's own rules in front of those that it only has to bear.
+func rank(r rule, s scope) int {
+	if r.own(s) {
+		return 1
+	}
+	return 0
 }
 
 // release deletes the rule that blocks the target, and tells of those that cover

@@ -28,9 +28,12 @@ type Cloudflare struct {
 const (
 	// cloudflareWindow is the time that Cloudflare counts requests in.
 	cloudflareWindow = 5 * time.Minute
-	// placeWait is the longest that a handler waits for its turn; one that would
+	// placeWait is the longest that a job waits for its first turn; one that would
 	// have to wait longer comes back then.
 	placeWait = 20 * time.Second
+	// nextWait is the longest that it waits for a further one: it has begun, and
+	// would have to begin anew. So those that have begun come first.
+	nextWait = 2 * time.Minute
 	// freezeTimeout bounds what telling the others costs a handler.
 	freezeTimeout = 3 * time.Second
 )
@@ -45,11 +48,13 @@ func (c *Cloudflare) Handle(ctx context.Context, r *Run) Outcome {
 	if err != nil {
 		return GiveUp(fmt.Errorf("%s is not %w", p.IP, err), nil)
 	}
+	patience := placeWait
 	result, err := c.Client.Do(ctx, cloudflare.Job{Type: r.Type, Target: target, ID: r.ID, So: soFar(r)}, cloudflare.Hooks{
 		Before: func(ctx context.Context) error {
-			if err := c.turn(ctx); err != nil {
+			if err := c.turn(ctx, patience); err != nil {
 				return err
 			}
+			patience = nextWait
 			return r.Check(ctx)
 		},
 		Progress: func(ctx context.Context, so tasks.CFResult) {
@@ -99,9 +104,9 @@ func soFar(r *Run) (so tasks.CFResult) {
 
 // turn waits for a place among the requests of all workers, and for Redis, which
 // has them.
-func (c *Cloudflare) turn(ctx context.Context) error {
+func (c *Cloudflare) turn(ctx context.Context, most time.Duration) error {
 	for {
-		err := c.Limits.Wait(ctx, placeWait, c.rate())
+		err := c.Limits.Wait(ctx, most, c.rate())
 		if !errors.Is(err, limits.ErrUnavailable) {
 			return err
 		}

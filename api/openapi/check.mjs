@@ -172,6 +172,24 @@ async function check(dir) {
   await good(409, "DELETE", "/api/v1/hosts/demo"); // it is online
   for (const method of ["GET", "DELETE"]) await good(404, method, "/api/v1/hosts/nowhere");
 
+  const cf = await good(202, "POST", "/api/v1/cf/block", { ip: "192.0.2.44", chat_id: -12345678 });
+  await good(202, "POST", "/api/v1/cf/release?ip=2001:db8::1&chat_id=%40operators");
+  await good(202, "POST", "/api/v1/cf/block", "ip=192.0.2.0/24&chat_id=5", { "content-type": "application/x-www-form-urlencoded" });
+  for (const method of ["GET", "POST"]) {
+    await good(202, method, "/api/v1/cf/search?ip=1.1.1.1&chat_id=-12345678");
+    await good(202, method, "/api/v1/telegram?chat_id=-123456&text=test%20message");
+  }
+  await good(202, "POST", "/api/v1/telegram", { chat_id: "@operators", text: "test message" }, { "idempotency-key": "check-3" });
+  await until("an address is blocked", demo, async () => (await (await fetch(`${server}/api/v1/jobs/${cf.body.job_id}`)).json()).state === "completed");
+  await good(200, "GET", `/api/v1/jobs/${cf.body.job_id}`);
+  await good(400, "POST", "/api/v1/cf/block", { ip: "192.0.2.0/25", chat_id: 1 });
+  await good(400, "POST", "/api/v1/cf/search?ip=192.0.2.1");
+  await good(400, "POST", "/api/v1/telegram", { chat_id: 1 });
+  await good(422, "POST", "/api/v1/cf/block", { ip: "10.0.0.1", chat_id: 1 });
+  await bad(400, "GET", "/api/v1/cf/search?ip=192.0.2.1");
+  await bad(400, "POST", "/api/v1/cf/block", { ip: "192.0.2.1", chat_id: 1, nonsense: 1 });
+  await bad(415, "POST", "/api/v1/telegram", "text=a", { "content-type": "text/plain" });
+
   const unknown = "/api/v1/jobs/j_01k9zd3v5y8m1q2r3s4t5v6w7x";
   for (const [method, address] of [["GET", unknown], ["POST", `${unknown}/cancel`], ["POST", `${unknown}/retry`]]) await good(404, method, address);
   await good(404, "GET", "/toggle/25");

@@ -118,7 +118,16 @@ func (s *Server) do(r *http.Request, body []byte, now time.Time) (envelope, *ref
 		return envelope{}, refused
 	}
 	switch {
-	case r.Method == http.MethodGet && p.rule == "":
+	case r.Method == http.MethodGet && p.rule != "":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		i, refused := s.find(p)
+		if refused != nil {
+			return envelope{}, refused
+		}
+		found := *s.rules[i]
+		return one(&found, nil)
+	case r.Method == http.MethodGet:
 		return s.search(p, r.URL.Query())
 	case r.URL.RawQuery != "":
 		return envelope{}, &refusal{400, 10001, invalid + "there are no such parameters"}
@@ -186,9 +195,6 @@ const (
 
 // search lists rules. Values are compared as text.
 func (s *Server) search(p place, q url.Values) (envelope, *refusal) {
-	if p.rule != "" {
-		return envelope{}, &refusal{404, 10001, "firewallaccessrules.api.not_found"}
-	}
 	page, perPage, anyOf := 1, defaultPage, false
 	var conditions []func(*Rule) bool
 	var less func(a, b Rule) bool
