@@ -175,6 +175,11 @@ func (a *App) start(ctx context.Context) error {
 	clockCtx, cancel := context.WithCancel(context.Background())
 	a.clock = cancel
 	a.byClock.Go(func() { a.syncClock(clockCtx) })
+	if a.has(API) {
+		if err := a.listenToChats(clockCtx); err != nil {
+			return err
+		}
+	}
 	if a.has(Worker) {
 		if err := a.startWorker(ctx, clockCtx); err != nil {
 			return err

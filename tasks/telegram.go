@@ -58,3 +58,12 @@ func NewTelegram(p TelegramPayload, parent string) Draft {
 		Limit: TelegramLimit, MaxTries: TelegramTries, Parent: parent,
 	}
 }
+
+// NewTelegramAnswer drafts the answer to a command. Answers to a chat keep their
+// order among themselves, and wait for nothing else that the chat has asked for: not
+// even for what a command cancels.
+func NewTelegramAnswer(p TelegramPayload) Draft {
+	d := NewTelegram(p, "")
+	d.OrderKey = "answers:" + chatName(p.ChatID)
+	return d
+}

@@ -1,12 +1,9 @@
 package telegram
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -56,6 +53,12 @@ func New(c configs.Telegram, userAgent string) (*Client, error) {
 
 // Configured reports whether there is a token.
 func (c *Client) Configured() bool { return c.bot != nil }
+
+// ID is the bot's id, which is no secret; empty without a token.
+func (c *Client) ID() string {
+	id, _, _ := strings.Cut(c.token.Reveal(), ":")
+	return id
+}
 
 // Close lets go of the connections. Requests under way are not waited for.
 func (c *Client) Close() { c.door.client.CloseIdleConnections() }
@@ -123,41 +126,6 @@ func (c *Client) Acknowledge(ctx context.Context, query, words string) error {
 		_, err := c.bot.AnswerCallbackQuery(ctx, &bot.AnswerCallbackQueryParams{CallbackQueryID: query, Text: words})
 		return err
 	})
-}
-
-// Updates asks what chats have sent since the update before offset, and waits for
-// some for at most wait, in whole seconds. Asking with an offset tells Telegram to
-// forget all before it.
-//
-// The library has a loop of its own for this. It confirms an update when it is
-// handed on, not when it was handled, so a process that dies loses it.
-func (c *Client) Updates(ctx context.Context, offset int64, wait time.Duration) (updates []models.Update, err error) {
-	err = c.call(ctx, c.timeout+wait, func(ctx context.Context) error {
-		body, err := json.Marshal(map[string]any{
-			"offset": offset, "timeout": int(wait.Seconds()), "allowed_updates": []string{"message", "callback_query"},
-		})
-		if err != nil {
-			return err
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/bot"+c.token.Reveal()+"/getUpdates", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", "application/json")
-		res, err := c.door.Do(req)
-		if err != nil {
-			return err
-		}
-		var a struct {
-			Result []models.Update `json:"result"`
-		}
-		if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
-			return odd(res.StatusCode)
-		}
-		updates = a.Result
-		return nil
-	})
-	return updates, err
 }
 
 // call makes one request, by f, within timeout.
