@@ -219,7 +219,7 @@ func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) 
 
 // refused is the answer to what the desk doesn't take.
 func (s *Server) refused(ctx context.Context, err error) *Problem {
-	var r *orders.Refusal
+	var r *orders.RefusalError
 	if !errors.As(err, &r) {
 		return s.registryAway(ctx, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // The simulated Telegram, which takes the place of the real one in the demo.
 const (
-	demoBot = "110201543:token-of-the-demo" //nolint:gosec // good for the simulated Telegram alone
+	demoBot = "110201543:token-of-the-demo" // good for the simulated Telegram alone
 	// DemoChat is the group that may give commands in the demo.
 	DemoChat = "-12345678"
 )

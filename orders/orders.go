@@ -2,7 +2,7 @@
 // in Redis, and makes drafts of it: the same ones however it is asked for, over HTTP
 // or by a command in a chat. It accepts nothing; that is package jobs'.
 //
-// What is refused is a *Refusal, with a code for programs and words for people. The
+// What is refused is a *RefusalError, with a code for programs and words for people. The
 // outside shape of both, a status, a problem document, a line in a chat, is the
 // caller's. Other errors are of package hosts and jobs: Redis is out of reach.
 //
@@ -23,8 +23,8 @@ import (
 	"switchyard/tasks"
 )
 
-// Refusal says why something is not done.
-type Refusal struct {
+// RefusalError says why something is not done.
+type RefusalError struct {
 	// Code is the machine-readable reason, as the API's problems have it.
 	Code string
 	// Field that is at fault. Empty: none.
@@ -36,7 +36,7 @@ type Refusal struct {
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return r.Words }
+func (r *RefusalError) Error() string { return r.Words }
 
 // Desk is where orders are taken.
 type Desk struct {
@@ -68,11 +68,11 @@ func (d *Desk) Toggle(ctx context.Context, t Toggle) (tasks.Draft, error) {
 		return tasks.Draft{}, err
 	}
 	if !h.Has(t.Subnet) {
-		return tasks.Draft{}, &Refusal{Code: "unknown_dongle", Field: "port", Words: fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.Subnet)}
+		return tasks.Draft{}, &RefusalError{Code: "unknown_dongle", Field: "port", Words: fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.Subnet)}
 	}
 	now := d.Store.Now()
 	if t.OnlineOnly && !d.Registry.Online(h, now) {
-		return tasks.Draft{}, &Refusal{Code: "host_offline", Words: "Host " + h.Name + " is offline.", RetryAfter: 30 * time.Second}
+		return tasks.Draft{}, &RefusalError{Code: "host_offline", Words: "Host " + h.Name + " is offline.", RetryAfter: 30 * time.Second}
 	}
 	if err := d.tooSoon(ctx, h, t.Subnet, now); err != nil {
 		return tasks.Draft{}, err
@@ -103,7 +103,7 @@ func (d *Desk) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now time.
 		return err
 	}
 	if left := least - now.Sub(st.LastToggle[subnet]); left > 0 {
-		return &Refusal{Code: "too_soon", Words: fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least), RetryAfter: left + time.Second}
+		return &RefusalError{Code: "too_soon", Words: fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least), RetryAfter: left + time.Second}
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (d *Desk) Host(ctx context.Context, name, serverIP string, now bool) (*host
 		if name == "" {
 			field = "server_ip"
 		}
-		return nil, &Refusal{Code: "unknown_host", Field: field, Words: "No such host has registered."}
+		return nil, &RefusalError{Code: "unknown_host", Field: field, Words: "No such host has registered."}
 	}
 	return h, err
 }
@@ -137,7 +137,7 @@ func (d *Desk) onlyHost(ctx context.Context) (*hosts.Info, error) {
 	}
 	switch len(all) {
 	case 0:
-		return nil, &Refusal{Code: "no_host", Words: "No proxy host has registered yet. Start a worker on one.", RetryAfter: 5 * time.Second}
+		return nil, &RefusalError{Code: "no_host", Words: "No proxy host has registered yet. Start a worker on one.", RetryAfter: 5 * time.Second}
 	case 1:
 		return all[0], nil
 	}
@@ -145,7 +145,7 @@ func (d *Desk) onlyHost(ctx context.Context) (*hosts.Info, error) {
 	for _, h := range all {
 		names = append(names, h.Name)
 	}
-	return nil, &Refusal{Code: "missing_host", Field: "host", Words: "There are several hosts; name one: " + strings.Join(names, ", ") + "."}
+	return nil, &RefusalError{Code: "missing_host", Field: "host", Words: "There are several hosts; name one: " + strings.Join(names, ", ") + "."}
 }
 
 // Cloudflare drafts a job of type t about target for a chat. It is refused what
@@ -183,5 +183,5 @@ func (d *Desk) Forbidden(ctx context.Context, t tasks.Target) error {
 	if why == "" {
 		return nil
 	}
-	return &Refusal{Code: "forbidden_ip", Field: "ip", Words: t.String() + " is refused: as a whole or in part it " + why + "."}
+	return &RefusalError{Code: "forbidden_ip", Field: "ip", Words: t.String() + " is refused: as a whole or in part it " + why + "."}
 }

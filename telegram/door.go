@@ -27,7 +27,10 @@ type door struct {
 }
 
 func newDoor(c configs.Telegram, userAgent string) *door {
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
+	transport := &http.Transport{}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok { // as it is, unless a program has another one
+		transport = usual.Clone()
+	}
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
 	return &door{
 		client:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},

@@ -67,6 +67,7 @@ func (c *Client) post(ctx context.Context, method string, parameters, result any
 	if err != nil {
 		return err
 	}
+	defer res.Body.Close() // read before
 	doc := struct {
 		Result any `json:"result"`
 	}{result}

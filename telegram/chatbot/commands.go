@@ -89,7 +89,7 @@ func (b *Bot) do(ctx context.Context, c command) (answer, error) {
 		return answer{text: "There is no such command.\n" + help, short: "There is no such command."}, nil
 	}
 	a, err := f(b, ctx, c)
-	var refusal *orders.Refusal
+	var refusal *orders.RefusalError
 	if errors.As(err, &refusal) {
 		return answer{text: html.EscapeString(refusal.Words), short: refusal.Words}, nil
 	}
@@ -98,7 +98,7 @@ func (b *Bot) do(ctx context.Context, c command) (answer, error) {
 
 // refuse is why a command can't be done.
 func refuse(format string, args ...any) error {
-	return &orders.Refusal{Words: fmt.Sprintf(format, args...)}
+	return &orders.RefusalError{Words: fmt.Sprintf(format, args...)}
 }
 
 func (b *Bot) toggle(ctx context.Context, c command) (answer, error) {
