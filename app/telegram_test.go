@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -194,17 +195,27 @@ func TestDoctorAndTelegram(t *testing.T) {
 	}
 }
 
-// Ensure the demo has its own Telegram, in which a group gives commands.
+// Ensure the demo has its own Telegram, in which a group gives commands, with a
+// redis-server and without one.
 func TestDemoTelegram(t *testing.T) {
-	d, tmp, err := startDemo(t, app.DemoOptions{})
-	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	must(t, d.Telegram.Say(app.DemoChat, "/status"))
-	must(t, d.Telegram.WaitFor(ctx, func([]simtelegram.Call) bool {
-		all := d.Telegram.Messages(app.DemoChat)
-		return len(all) == 1 && strings.Contains(all[0].Text, "<b>demo</b> (online)")
-	}))
-	must(t, d.Stop(ctx))
-	leftNothing(t, tmp)
+	for name, path := range map[string]string{"with a redis-server": os.Getenv("PATH"), "without": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PATH", path)
+			d, tmp, err := startDemo(t, app.DemoOptions{})
+			must(t, err)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			must(t, d.Telegram.Say(app.DemoChat, "/status"))
+			must(t, d.Telegram.Say(app.DemoChat, "/block 192.0.2.44"))
+			err = d.Telegram.WaitFor(ctx, func([]simtelegram.Call) bool {
+				all := d.Telegram.Messages(app.DemoChat)
+				return len(all) == 3 && strings.Contains(all[0].Text, "<b>demo</b> (online)")
+			})
+			if err != nil {
+				t.Errorf("%v: %+v", err, d.Telegram.Ledger())
+			}
+			must(t, d.Stop(ctx))
+			leftNothing(t, tmp)
+		})
+	}
 }

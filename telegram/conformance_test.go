@@ -121,7 +121,7 @@ func TestConformance_simulator(t *testing.T) {
 // Ensure the client gets along with a server that knows nothing but the description
 // of the Bot API, and makes up its answers from it.
 func TestConformance_mock(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	client := at(t, prism(ctx, t, "mock"))
 	if _, err := client.Me(ctx); err != nil {

@@ -26,7 +26,7 @@ type bundle struct {
 
 func setup(t *testing.T, change ...func(*configs.Telegram)) *bundle {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	s, err := sim.Start(ctx, "127.0.0.1:0", sim.Options{Token: token, Unlimited: true, Chats: []string{"1", "-2", "@operators"}})
 	must(t, err)
