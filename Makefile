@@ -32,6 +32,13 @@ demo: ## everything in one process, outside world simulated (ARGS=--once: one gu
 build: ## build bin/switchyard: static, reproducible, with its version
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard ./cmd/switchyard
 
+# For hosts where hubs are to be switched by libusb (google/gousb) instead of the
+# kernel's own usbfs, where Linux is older than 6.0. It is linked with C and so bound
+# to this machine's libc, and needs libusb-1.0-0 where it runs.
+.PHONY: build-libusb
+build-libusb: ## the same, switching USB hubs by libusb: bin/switchyard-libusb (cgo, libusb-1.0-0-dev, pkg-config)
+	CGO_ENABLED=1 go build -tags libusb -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/switchyard-libusb ./cmd/switchyard
+
 # What docker-compose.yml reads as files. One that is there is left alone: the
 # volume of Redis knows it.
 .PHONY: secrets
@@ -152,13 +159,56 @@ bench-start: ## from accepted to running, on an idle system
 bench-idle: ## Redis commands and CPU of idle servers (HOSTS=500)
 bench-backlog: ## working through a backlog, against raw asynq
 bench-toggle: ## what a toggle takes beyond the modem's own time
+bench-status: ## the status of 20 dongles, 3 of whose modems hang
 
 bench-%: deps
 	go run ./bench $*
 
+##@ Try the hardware: a proxy host emulated by QEMU; exit 0 or 1
+
+# Nothing is installed but QEMU, busybox and libusb; of the kernel's package only
+# the files are taken, into bin/lab. Where that can't be had the lab is skipped,
+# loudly: it is one more proof, and no developer's machine has to be Debian.
+# LAB_KERNEL and LAB_MODULES name another kernel (6.0 or newer) and the folder of
+# its modules.
+LAB := $(CURDIR)/bin/lab
+
+.PHONY: lab
+lab: deps ## each repair of the ladder on a hub with three dongles (ARGS="-run unbound -keep")
+	@skip() { printf '\n*** LAB SKIPPED: %s ***\n\n' "$$*"; exit 0; }; \
+	[ "$$(uname -s) $$(uname -m)" = 'Linux x86_64' ] || skip "it is made for Linux on x86_64, this is $$(uname -s) on $$(uname -m)"; \
+	missing=(); \
+	command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86); \
+	{ command -v busybox >/dev/null && ! ldd "$$(command -v busybox)" >/dev/null 2>&1; } || missing+=(busybox-static); \
+	pkg-config --exists libusb-1.0 2>/dev/null || missing+=(pkg-config libusb-1.0-0-dev); \
+	if [ $${#missing[@]} != 0 ]; then \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || skip "not root on a Debian system; to have it, install $${missing[*]} by hand"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		get() { apt-get install -y --no-install-recommends "$${missing[@]}"; }; \
+		echo "lab: installing $${missing[*]} by apt-get"; \
+		get || { apt-get update && get; } || skip "$${missing[*]} can't be installed"; \
+	fi; \
+	kernel='$(LAB_KERNEL)'; modules='$(LAB_MODULES)'; \
+	if [ -z "$$kernel" ]; then \
+		if ! [ -e '$(LAB)/complete' ]; then \
+			command -v apt-cache >/dev/null || skip 'the kernel comes from a Debian mirror; set LAB_KERNEL and LAB_MODULES'; \
+			rm -rf '$(LAB)'; mkdir -p '$(LAB)'; cd '$(LAB)'; \
+			find_kernel() { package=$$(apt-cache depends linux-image-amd64 2>/dev/null | awk '$$1 == "Depends:" {print $$2}'); [ -n "$$package" ] && apt-get -q download "$$package"; }; \
+			echo 'lab: fetching a kernel into bin/lab (once)'; \
+			find_kernel || { apt-get update && find_kernel; } || skip 'no kernel (linux-image-amd64) can be downloaded'; \
+			dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x --wildcards './boot/vmlinuz-*' './lib/modules/*/modules.builtin' \
+				'./lib/modules/*/kernel/'{block,crypto,lib,drivers/net,drivers/scsi,drivers/usb,drivers/virtio,net/core}'/*' \
+				|| skip 'the kernel package has its files elsewhere; set LAB_KERNEL and LAB_MODULES'; \
+			rm linux-image-*.deb; touch complete; cd '$(CURDIR)'; \
+		fi; \
+		kernel=$$(echo '$(LAB)'/boot/vmlinuz-*); modules=$$(echo '$(LAB)'/lib/modules/*); \
+	fi; \
+	go run ./lab -kernel "$$kernel" -modules "$$modules" -busybox "$$(command -v busybox)" $(ARGS)
+
 ##@ Break it: faults on purpose, counted in the simulator's ledger; exit 0 or 1
 
 chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
+chaos-modem: ## modems that hang, die, refuse and change in the middle of toggles: finished, left wrong
 chaos-sentinel: ## kill, hang and move the master of a Redis with Sentinels: accepted, refused, forgotten
 
 chaos-%: deps

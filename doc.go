@@ -23,14 +23,16 @@
 //	limits/           rates that all processes share, in Redis
 //	events/           event types, Redis streams, in-process hub
 //	metrics/          every metric: name, help, labels
+//	logs/             the log files of a process, beside standard error
 //	configs/          configuration: load, validate, defaults
 //	sim/              the outside world for the demo and for tests
 //	deployments/      what it is run by: container and systemd files, their checks
 //	bench/  chaos/    measurements and fault injection; never part of the tests
+//	lab/              a proxy host with a real USB, emulated, and its repairs
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, limits, events, hosts, configs, metrics}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, limits, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

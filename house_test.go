@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "limits/...", "notices/...", "orders/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -78,21 +78,24 @@ var layers = []layer{
 
 	{who: domain, may: slices.Concat([]string{family}, ground), noServer: true,
 		not: []string{"github.com/hibiken/...", "github.com/go-chi/...", "github.com/danielgtaylor/huma/..."}},
+	// USB itself, which knows nothing of modems' subnets, of toggles or of Redis.
+	{who: []string{"hardware/usb"}, noServer: true, not: []string{"net/http/...", "github.com/redis/...", "github.com/hibiken/..."}},
 	// The api reads these two, so what they import the api imports.
 	{who: catalogs, may: []string{"tasks/..."}, noServer: true, not: effects},
 
 	{who: []string{"tasks/..."}, not: effects},
 	{who: []string{"events/..."}, may: []string{"events/...", "tasks/..."}},
 	{who: []string{"jobs/..."}, may: []string{"jobs/...", "events/...", "tasks/..."}},
-	{who: []string{"hosts/..."}, may: []string{"hosts/...", "tasks/..."}},
+	{who: []string{"hosts/..."}, may: []string{"hosts/...", "events/...", "tasks/..."}},
 	{who: []string{"metrics/..."}},
+	{who: []string{"logs/..."}, may: []string{"configs/..."}},
 	{who: []string{"limits/..."}},
 	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"orders/..."}, may: []string{"jobs/...", "hosts/...", "tasks/...", "configs/..."}, noServer: true},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},
-	{who: []string{"bench/...", "chaos/..."}, may: everything, process: true, kit: true},
+	{who: []string{"bench/...", "chaos/...", "lab/..."}, may: everything, process: true, kit: true},
 }
 
 // exceptions are the imports that the table forbids and the house allows, each

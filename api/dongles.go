@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,9 +29,13 @@ type DongleDocument struct {
 	// Signal is null where the modem said nothing.
 	Signal       *tasks.PlainSignal   `json:"signal"`
 	Quality      *tasks.SignalQuality `json:"quality" doc:"How good the signal is, by reading; null where there is none"`
+	Rotation     *Rotation            `json:"rotation" doc:"What its toggles brought; null where there was none lately"`
+	CollidesWith []int                `json:"collides_with" doc:"Subnets of the host's dongles that show the same public address now"`
 	LastToggleAt *string              `json:"last_toggle_at" format:"date-time" doc:"When its last toggle ended"`
 	ToggleStatus ToggleStatus         `json:"toggle_status"`
 	CollectedAt  *string              `json:"collected_at" format:"date-time" doc:"When this was read; null: never"`
+	// USB is null where it isn't known.
+	USB *hosts.USBPlace `json:"usb" doc:"Where it hangs on the host's USB; null where that is unknown"`
 }
 
 // ToggleStatus is how it stands with a dongle's toggle, as in the status
@@ -56,12 +61,50 @@ func (ToggleStatus) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-func (s *Server) dongleDocument(now time.Time, h *HostDocument, subnet int, st hosts.State, started time.Time) DongleDocument {
+// Rotation is how often toggles brought an address that their dongle had not had
+// lately.
+type Rotation struct {
+	Toggles int     `json:"toggles" doc:"Toggles that ended with an address: the last 100 of a dongle, of 14 days" example:"40"`
+	Unique  int     `json:"unique" doc:"Those whose address the dongle had not had before among them" example:"37"`
+	Ratio   float64 `json:"ratio" minimum:"0" maximum:"1" doc:"unique in toggles" example:"0.925"`
+}
+
+func newRotation(r hosts.Rotations) *Rotation {
+	share, rotated := r.Ratio()
+	if !rotated {
+		return nil
+	}
+	return &Rotation{Toggles: r.Toggles, Unique: r.Unique, Ratio: share}
+}
+
+// Collision is a public address that several dongles of a host show.
+type Collision struct {
+	IP      string `json:"ip" example:"175.223.26.202"`
+	Subnets []int  `json:"subnets" doc:"Whose it is, ascending" example:"[16, 17]"`
+}
+
+// others are the subnets that collide with this one.
+func others(all []Collision, subnet int) []int {
+	for _, c := range all {
+		if i := slices.Index(c.Subnets, subnet); i >= 0 {
+			return slices.Delete(slices.Clone(c.Subnets), i, i+1)
+		}
+	}
+	return []int{}
+}
+
+func (s *Server) dongleDocument(now time.Time, i *hosts.Info, h *HostDocument, subnet int, st hosts.State, started time.Time) DongleDocument {
 	d, last := st.Dongles[subnet], st.LastToggle[subnet]
+	var place *hosts.USBPlace
+	if p, known := i.USB[subnet]; known {
+		place = &p
+	}
 	return DongleDocument{
 		Host: h.Host, ServerIP: h.ServerIP, HostStatus: h.Status, Subnet: subnet, Port: tasks.Port(subnet), ProxyURL: tasks.ProxyURL(h.ServerIP, subnet),
 		Connected: d.Connected, ExternalIP: d.ExternalIP, Traffic: d.Traffic, Signal: d.Signal.Plain(), Quality: d.Signal.Quality(),
+		Rotation: newRotation(st.Rotated(subnet, now)), CollidesWith: others(h.Collisions, subnet),
 		LastToggleAt: timeOrNull(last), ToggleStatus: ToggleStatus(tasks.NewToggleStatus(now, started, last, s.loc)), CollectedAt: timeOrNull(d.Collected),
+		USB: place,
 	}
 }
 

@@ -26,6 +26,8 @@ type HostDocument struct {
 	Expected   int              `json:"expected" doc:"How many dongles it should have"`
 	Physical   int              `json:"physical" doc:"How many are on its USB"`
 	HubInfo    *tasks.HubInfo   `json:"hub_info" doc:"How they hang on its hubs; null where that is unknown"`
+	Rotation   *Rotation        `json:"rotation" doc:"What the toggles of all its dongles brought; null where there was none lately"`
+	Collisions []Collision      `json:"collisions" doc:"Public addresses that several of its dongles show now"`
 	Dongles    []DongleDocument `json:"dongles" doc:"In the order of their subnets"`
 }
 
@@ -158,17 +160,26 @@ func (s *Server) hostDocuments(ctx context.Context, all []*hosts.Info) ([]HostDo
 		}
 		d := HostDocument{
 			Host: h.Name, ServerIP: h.ServerIP, Status: "offline", LastSeenAt: timeOrNull(h.Seen), StartedAt: timeOrNull(h.Started),
-			Version: h.Version, Expected: len(h.Dongles), Physical: h.Physical, HubInfo: h.Hub, Dongles: make([]DongleDocument, 0, len(h.Dongles)),
+			Version: h.Version, Expected: len(h.Dongles), Physical: h.Physical, HubInfo: h.Hub,
+			Collisions: []Collision{}, Dongles: make([]DongleDocument, 0, len(h.Dongles)),
 		}
 		if s.opt.Registry.Online(h, now) {
 			d.Status = "online"
+		}
+		var brought hosts.Rotations
+		for _, n := range h.Dongles {
+			brought = brought.Add(states[i].Rotated(n, now))
+		}
+		d.Rotation = newRotation(brought)
+		for _, c := range states[i].Collisions(h.Dongles) {
+			d.Collisions = append(d.Collisions, Collision{c.IP, c.Subnets})
 		}
 		for _, n := range h.Dongles {
 			var started time.Time
 			if j := underWay[h.Name][tasks.ToggleKey(n)]; j != nil && j.State == jobs.Running {
 				started = j.Started
 			}
-			d.Dongles = append(d.Dongles, s.dongleDocument(now, &d, n, states[i], started))
+			d.Dongles = append(d.Dongles, s.dongleDocument(now, h, &d, n, states[i], started))
 		}
 		docs[i] = d
 	}

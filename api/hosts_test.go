@@ -26,6 +26,9 @@ func setUpHosts(t *testing.T) *bundle {
 	known.Collected = at
 	must(t, b.registry.SetDongle(b.ctx, "seoul-1", 16, known))
 	must(t, b.registry.SetLastToggle(b.ctx, "seoul-1", 16, at))
+	for _, ip := range []string{"175.223.26.201", "175.223.26.202"} {
+		must(t, b.registry.NoteRotation(b.ctx, "seoul-1", 16, hosts.Rotation{ID: ip, At: b.store.Now(), Old: "175.223.26.202", New: ip}))
+	}
 	b.register(t, busan)
 	must(t, b.registry.SetDongle(b.ctx, "busan-1", 20, hosts.Dongle{Signal: &tasks.Signal{PLMN: ptr("45005")}}))
 	left := busan
@@ -36,16 +39,16 @@ func setUpHosts(t *testing.T) *bundle {
 
 // dongle11 is one of which nothing is known.
 const dongle11 = `{"host":"seoul-1","server_ip":"198.51.100.7","host_status":"online","subnet":11,"port":10011,"proxy_url":"socks5://198.51.100.7:10011",` +
-	`"connected":false,"external_ip":null,"traffic":{"upload":0,"download":0},"signal":null,"quality":null,"last_toggle_at":null,` +
-	`"toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":null},"collected_at":null}`
+	`"connected":false,"external_ip":null,"traffic":{"upload":0,"download":0},"signal":null,"quality":null,"rotation":null,"collides_with":[],"last_toggle_at":null,` +
+	`"toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":null},"collected_at":null,"usb":null}`
 
 // dongle16 is one of which everything is.
 const dongle16 = `{"host":"seoul-1","server_ip":"198.51.100.7","host_status":"online","subnet":16,"port":10016,"proxy_url":"socks5://198.51.100.7:10016",` +
 	`"connected":true,"external_ip":"175.223.26.202","traffic":{"upload":7,"download":8},` +
 	`"signal":{"rsrp":-105,"rsrq":-9,"rssi":-79,"sinr":21,"band":"3","cell_id":"0029403-030","pci":"228","plmn":"45008"},` +
 	`"quality":{"rsrp":{"level":2,"word":"나쁨"},"rsrq":{"level":4,"word":"좋음"},"sinr":{"level":5,"word":"매우 좋음"}},` +
-	`"last_toggle_at":"2025-12-13T13:49:25.250Z","toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":"2025-12-13 22:49:25"},` +
-	`"collected_at":"2025-12-13T13:49:25.250Z"}`
+	`"rotation":{"toggles":2,"unique":1,"ratio":0.5},"collides_with":[],"last_toggle_at":"2025-12-13T13:49:25.250Z","toggle_status":{"status":"idle","message":"Ready for toggle","last_toggle":"2025-12-13 22:49:25"},` +
+	`"collected_at":"2025-12-13T13:49:25.250Z","usb":null}`
 
 var shownSeen = regexp.MustCompile(`"last_seen_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 
@@ -61,9 +64,13 @@ func TestHostIsShown(t *testing.T) {
 	h := seoul
 	h.Started, h.Version, h.Dongles = time.Date(2025, 12, 13, 1, 2, 3, 4e6, time.UTC), "v1.2.3", []int{11, 16}
 	h.Hub = &tasks.HubInfo{MainHub: "1-3", SubHubs: []string{"1-3.4"}, PortsPerHub: 4}
+	h.USB = map[int]hosts.USBPlace{16: {Path: "1-3.4.2", Hub: "1-3.4", Port: 2, State: hosts.USBModem}}
 	b.register(t, h)
-	const want = `{"host":"seoul-1","server_ip":"198.51.100.7","status":"online","last_seen_at":"SEEN","started_at":"2025-12-13T01:02:03.004Z","version":"v1.2.3",` +
-		`"expected":2,"physical":3,"hub_info":{"main_hub":"1-3","sub_hubs":["1-3.4"],"ports_per_hub":4},"dongles":[` + dongle11 + `,` + dongle16 + `]}`
+	const wantHost = `{"host":"seoul-1","server_ip":"198.51.100.7","status":"online","last_seen_at":"SEEN","started_at":"2025-12-13T01:02:03.004Z","version":"v1.2.3",` +
+		`"expected":2,"physical":3,"hub_info":{"main_hub":"1-3","sub_hubs":["1-3.4"],"ports_per_hub":4},` +
+		`"rotation":{"toggles":2,"unique":1,"ratio":0.5},"collisions":[],"dongles":[` + dongle11 + `,`
+	placed := strings.Replace(dongle16, `"usb":null`, `"usb":{"path":"1-3.4.2","hub":"1-3.4","port":2,"state":"modem"}`, 1)
+	want := wantHost + placed + "]}"
 	shown := func(path string) answer {
 		t.Helper()
 		a := b.get(t, path)
@@ -73,11 +80,34 @@ func TestHostIsShown(t *testing.T) {
 	shown(hostsPath+"/seoul-1").wants(t, 200, want)
 	shown(hostsPath+"/seoul-1/").wants(t, 200, want)
 	const gone = `{"host":"busan-1","server_ip":"203.0.113.9","status":"offline","last_seen_at":"SEEN","started_at":null,"version":"",` +
-		`"expected":2,"physical":2,"hub_info":null,"dongles":[{"host":"busan-1",`
+		`"expected":2,"physical":2,"hub_info":null,"rotation":null,"collisions":[],"dongles":[{"host":"busan-1",`
 	a := shown(hostsPath)
 	a.wantsType(t, "application/json")
 	if a.status != 200 || !strings.HasPrefix(a.body, `{"hosts":[`+gone) || !strings.HasSuffix(strings.TrimSpace(a.body), `,`+want+`]}`) {
 		t.Errorf("answer %d %s", a.status, a.body)
+	}
+}
+
+// Ensure dongles of a host that show one public address are told, by the host and
+// by each of them, and that the same address at another host is none of theirs.
+func TestCollisionsAreShown(t *testing.T) {
+	t.Parallel()
+	b := setUpHosts(t)
+	for _, n := range []int{11, 17} {
+		must(t, b.registry.SetDongle(b.ctx, "seoul-1", n, collected("175.223.26.202", 7, 8, -105, -9, -79, 21, "1", "2")))
+	}
+	must(t, b.registry.SetDongle(b.ctx, "busan-1", 16, collected("175.223.26.202", 7, 8, -105, -9, -79, 21, "1", "2")))
+	if a := b.get(t, hostsPath+"/seoul-1"); !strings.Contains(a.body, `"collisions":[{"ip":"175.223.26.202","subnets":[11,16,17]}],`) {
+		t.Errorf("answer %d %s", a.status, a.body)
+	}
+	a := b.get(t, "/api/v1/proxies")
+	for _, want := range []string{`"collides_with":[16,17]`, `"collides_with":[11,17]`, `"collides_with":[11,16]`} {
+		if strings.Count(a.body, want) != 1 {
+			t.Errorf("not once %s: %d %s", want, a.status, a.body)
+		}
+	}
+	if n := strings.Count(a.body, `"collides_with":[]`); n != 2 {
+		t.Errorf("%d without: %s", n, a.body)
 	}
 }
 

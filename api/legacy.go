@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -85,7 +85,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	st, err := s.opt.Registry.State(ctx, h.Name)
-	if err == nil && len(st.Dongles) == 0 && len(h.Dongles) > 0 && s.opt.Registry.Online(h, s.opt.Store.Now()) {
+	unread := func(subnet int) bool { _, read := st.Dongles[subnet]; return !read }
+	if err == nil && slices.ContainsFunc(h.Dongles, unread) && s.opt.Registry.Online(h, s.opt.Store.Now()) {
 		s.collect(r.Context(), h)
 		ctx, cancel = s.quick(r.Context())
 		defer cancel()
@@ -105,19 +106,9 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 
 // compose overlays what was collected with the toggles under way.
 func (s *Server) compose(ctx context.Context, h *hosts.Info, st hosts.State) (tasks.StatusDocument, error) {
-	keys := make([]string, len(h.Dongles))
-	for i, n := range h.Dongles {
-		keys[i] = tasks.ToggleKey(n)
-	}
-	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, keys)
+	started, err := s.opt.Store.TogglesSince(ctx, h.Name, h.Dongles)
 	if err != nil {
 		return tasks.StatusDocument{}, err
-	}
-	started := map[int]time.Time{}
-	for _, j := range underWay {
-		if j.State == jobs.Running { // one that waits for its worker again is not in progress
-			started[j.Subnet] = j.Started
-		}
 	}
 	return hosts.Status(s.opt.Store.Now(), s.loc, h, st, started), nil
 }

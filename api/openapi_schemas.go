@@ -17,8 +17,9 @@ var nullable = map[string][]string{
 	"ToggleResult":   {"signal"},
 	"ToggleOutcome":  {"signal"},
 	"ProxyStatus":    {"signal"},
-	"HostDocument":   {"hub_info"},
-	"DongleDocument": {"signal", "quality"},
+	"HostDocument":   {"hub_info", "rotation"},
+	"PushList":       {"document"},
+	"DongleDocument": {"signal", "quality", "rotation", "usb"},
 	"SignalQuality":  {"rsrp", "rsrq", "sinr"},
 }
 
@@ -44,7 +45,10 @@ var descriptions = map[string]string{
 	"JobDocument":    "A job. Times are null where not yet.",
 	"JobList":        "A page of jobs, newest first; next_cursor is null on the last one.",
 	"DongleCheck":    "The dongles that should be there, compared with those that are.",
+	"Rotation":       "How often toggles brought an address that their dongle had not had lately.",
+	"Collision":      "A public address that several dongles of a host show.",
 	"HubInfo":        "How the dongles hang on the host's USB hubs.",
+	"USBPlace":       "Where a dongle hangs on the host's USB.",
 }
 
 // aliases are types that write themselves as another type.

@@ -184,8 +184,20 @@ func subnetOf(b ToggleRequest) (int, *Problem) {
 	return b.Subnet, nil
 }
 
-// order finds the host and makes the job.
+// order finds the host and makes the job, or says why not.
 func (s *Server) order(ctx context.Context, t orders.Toggle) (jobs.Accepted, *Problem) {
+	a, p := s.place(ctx, &t)
+	asked := []any{"host", t.Host, "subnet", t.Subnet, "port", tasks.Port(t.Subnet), "request_id", requestOf(ctx)}
+	if p != nil {
+		s.opt.Toggles.WarnContext(ctx, "toggle refused", append(asked, "code", p.Code, "reason", p.Detail)...)
+	} else {
+		s.opt.Toggles.InfoContext(ctx, "toggle accepted", append(asked, "job", a.ID, "joined", a.Joined, "replayed", a.Replayed)...)
+	}
+	return a, p
+}
+
+// place is order, and notes the name of the host that was found.
+func (s *Server) place(ctx context.Context, t *orders.Toggle) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	// A repeat gets its first answer, whatever is said against it now.

@@ -29,6 +29,7 @@ func (s *Server) routes(r chi.Router) {
 	aliases(api.OpenAPI().Components.Schemas)
 	s.proxyOperations(api)
 	s.hostOperations(api)
+	s.pushOperations(api)
 	s.jobOperations(api)
 	s.infraOperations(r)
 	s.handle(r, http.MethodGet, "/toggle/{subnet}", configs.ProxiesToggle, s.toggleBySubnet)

@@ -28,6 +28,8 @@ type Options struct {
 	Store    *jobs.Store
 	Registry *hosts.Registry
 	Log      *slog.Logger
+	// Toggles hears of each toggle that is asked for, beside Log. Optional.
+	Toggles *slog.Logger
 	// Version of this program.
 	Version string
 	// Started reports whether requests are taken yet; nil: they are. Until then
@@ -68,6 +70,9 @@ func New(opt Options) *Server {
 	s.desk = &orders.Desk{Store: opt.Store, Registry: opt.Registry, Directory: s.directory, Config: opt.Config}
 	if s.guard == nil {
 		s.guard = access.New(opt.Config)
+	}
+	if s.opt.Toggles == nil {
+		s.opt.Toggles = slog.New(slog.DiscardHandler)
 	}
 	r := chi.NewRouter()
 	// In this order: what is refused is logged with who asked, and what a page

@@ -187,13 +187,32 @@ func TestStatusCollectsWhereThereIsNothing(t *testing.T) {
 	if a.ID != j.ID || !a.Joined {
 		t.Errorf("another collection is %+v, it should have joined %s", a, j.ID)
 	}
-	must(t, b.registry.SetDongle(b.ctx, "seoul-1", 16, collected("175.223.26.202", 1, 2, -105, -9, -79, -2, "1", "2")))
+	for _, n := range seoul.Dongles {
+		must(t, b.registry.SetDongle(b.ctx, "seoul-1", n, collected("175.223.26.202", 1, 2, -105, -9, -79, -2, "1", "2")))
+	}
 	b.complete(t, j.ID, "")
 	if a := receive(t, b, later); a.status != 200 || !strings.Contains(a.body, `"external_ip":"175.223.26.202"`) {
 		t.Errorf("answer %d %s", a.status, a.body)
 	}
 	b.get(t, "/status")
 	b.onlyJob(t)
+}
+
+// Ensure a host of whose dongles only some were read yet has them read, too: who
+// asks in the middle of its first collection isn't told that the rest is lost.
+func TestStatusWaitsForEveryDongle(t *testing.T) {
+	t.Parallel()
+	b := setup(t).register(t, seoul)
+	must(t, b.registry.SetDongle(b.ctx, "seoul-1", 16, collected("175.223.26.202", 1, 2, -105, -9, -79, -2, "1", "2")))
+	later := b.later(t, http.MethodGet, "/status", "")
+	j := b.awaitJob(t)
+	for _, n := range seoul.Dongles {
+		must(t, b.registry.SetDongle(b.ctx, "seoul-1", n, collected("175.223.26.202", 1, 2, -105, -9, -79, -2, "1", "2")))
+	}
+	b.complete(t, j.ID, "")
+	if a := receive(t, b, later); a.status != 200 || !strings.Contains(a.body, `"connected":3,"disconnected_ports":[]`) {
+		t.Errorf("answer %d %s", a.status, a.body)
+	}
 }
 
 // Ensure a host that is away, or has no dongles, is not asked, and shown as

@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"switchyard/api"
 	"switchyard/configs"
 	"switchyard/jobs"
 	"switchyard/tasks"
@@ -44,6 +47,37 @@ func TestToggleIsAccepted(t *testing.T) {
 	must(t, err)
 	if fmt.Sprint(chats, urls) != "[-1001234567890] [https://hooks.example.com/toggled?x=1&y=<2>]" {
 		t.Errorf("the outcome is for %q and %q", chats, urls)
+	}
+}
+
+// Ensure the file of toggles hears of each request that named a dongle: of the job
+// and whether it was joined, or of the refusal; and of no secret.
+func TestTogglesAreTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t).register(t, seoul)
+	told := &records{}
+	s := api.New(api.Options{
+		Config: b.config, Store: b.store, Registry: b.registry, Log: slog.New(slog.DiscardHandler), Toggles: slog.New(told),
+	})
+	for _, body := range []string{
+		`{"port":10016,"callback_url":"https://hooks.example.com/?token=s3cr3t"}`, `{"server_ip":"198.51.100.7","subnet":16}`, `{"port":10030}`,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/proxies/toggle", strings.NewReader(body))
+		r.RemoteAddr, r.Host = "127.0.0.1:1", "127.0.0.1"
+		r.Header.Set("X-Request-Id", "trace-1")
+		s.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	id := b.onlyJob(t).ID
+	const asked = " host=seoul-1 subnet=16 port=10016 request_id=trace-1"
+	for want, n := range map[string]int{
+		"": 3, "s3cr3t": 0,
+		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=false replayed=false":                                                         1,
+		`level=INFO msg="toggle accepted"` + asked + " job=" + id + " joined=true replayed=false":                                                          1,
+		`level=WARN msg="toggle refused" host=seoul-1 subnet=30 port=10030 request_id=trace-1 code=unknown_dongle reason="Host seoul-1 has no dongle 30."`: 1,
+	} {
+		if got := told.count(want); got != n {
+			t.Errorf("%d lines with %q, want %d; all:\n%s", got, want, n, &told.all)
+		}
 	}
 }
 

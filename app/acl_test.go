@@ -20,6 +20,7 @@ import (
 	"switchyard/events"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/sim/receiver"
 	"switchyard/tasks"
 )
 
@@ -89,7 +90,16 @@ func TestRolesWithTheirOwnRights(t *testing.T) {
 	scheduler.Metrics.Listen = "127.0.0.1:0"
 	clock := b.start(t, scheduler, app.Scheduler)
 	b.start(t, b.config(b.user(t, "worker", jobs.WorkerAccess())), app.Worker)
-	first := b.start(t, b.config(b.asHost, host), app.Worker)
+	first := b.start(t, b.config(b.asHost, host, b.pushes), app.Worker)
+
+	// Pushes: one of the clock, one that is asked for; a receiver that fails.
+	b.eventually(t, "the host has pushed by the clock", func() bool {
+		_, answer, err := b.ask(api, http.MethodGet, "/api/v1/hosts/seoul-1/pushes", "")
+		return err == nil && strings.Contains(answer, `"manual":false,"ok":true`)
+	})
+	b.receiver.Behave(receiver.Behaviour{Path: "/api/proxy", Status: 500})
+	b.wants(t, api, http.MethodPost, "/api/v1/hosts/seoul-1/push", `{"wait":60}`, 200, `"manual":true,"ok":false,"status":500`)
+	b.receiver.Behave(receiver.Behaviour{})
 
 	// Whole toggles: one by a short way, one with an idempotency key and a chat.
 	b.wants(t, api, http.MethodGet, "/toggle/11", "", 200, `"success":true`)

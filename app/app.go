@@ -23,6 +23,7 @@ import (
 	"switchyard/hardware"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/logs"
 	"switchyard/metrics"
 	"switchyard/scheduler"
 	"switchyard/telegram"
@@ -60,6 +61,9 @@ type Options struct {
 	Config *configs.Config
 	Roles  []Role
 	Log    *slog.Logger
+	// Files are the log files beside Log; nil: none. Whoever opened them closes
+	// them, after the app has stopped.
+	Files *logs.Files
 	// Version of this program.
 	Version string
 	// Embedded: Redis is the demo's own, so durability is not asked for.
@@ -168,6 +172,11 @@ func (a *App) start(ctx context.Context) error {
 	} else if err := a.startMetrics(ctx); err != nil {
 		return err
 	}
+	if a.has(Worker) && a.cfg.Host.Name != "" {
+		if err := a.openHost(ctx); err != nil {
+			return err
+		}
+	}
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
@@ -189,7 +198,7 @@ func (a *App) start(ctx context.Context) error {
 		a.byClock.Go(func() {
 			scheduler.Run(clockCtx, scheduler.Options{
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
-				Meter: a.meter,
+				Meter: a.meter, Push: a.push,
 			})
 		})
 	}

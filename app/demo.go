@@ -104,6 +104,9 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 	c.Callbacks.Toggle = []configs.ToggleReceiver{{
 		Name: "demo", StartURL: d.Receiver.URL() + "/toggle/start", ResultURL: d.Receiver.URL() + "/toggle/result",
 	}}
+	c.Push.Receivers = []configs.PushReceiver{
+		{Name: "proxy", URL: d.Receiver.URL() + "/api/proxy"}, {Name: "sync", URL: d.Receiver.URL() + "/sync/dongle"},
+	}
 	for n := demoFirst; n < demoFirst+demoDongles; n++ {
 		m := simhilink.New(simhilink.Options{Subnet: n, Reattach: demoReattach, Seed: 1})
 		if err := m.Start(ctx); err != nil {

@@ -73,6 +73,12 @@ func TestDemo(t *testing.T) {
 			must(t, err)
 			must(t, got.Err())
 			holdsToggle(t, got)
+			must(t, d.Receiver.WaitFor(ctx, func(all []receiver.Received) bool { return len(pushed(all)) >= 2 }))
+			for _, r := range pushed(d.Receiver.Received()) {
+				if r.Fault != "" {
+					t.Errorf("the status pushed to %s: %s", r.Path, r.Fault)
+				}
+			}
 			if n := demoStatus(t, d); n != 8 {
 				t.Errorf("%d dongles in the status document, want 8", n)
 			}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"switchyard/sim/receiver"
 	"switchyard/tasks"
@@ -59,8 +61,9 @@ func (d *Demo) Toggle(ctx context.Context) (*DemoToggle, error) {
 	t.After = m.Address().String()
 	var got []receiver.Received
 	err = d.Receiver.WaitFor(ctx, func(all []receiver.Received) bool {
-		got = all
-		return len(all) >= 2
+		// The host pushes its status to the same receiver, every minute.
+		got = slices.DeleteFunc(all, func(r receiver.Received) bool { return !strings.HasPrefix(r.Path, "/toggle/") })
+		return len(got) >= 2
 	})
 	for _, r := range got {
 		t.Callbacks = append(t.Callbacks, DemoCallback{Path: r.Path, Body: r.Body, Headers: r.Headers, Fault: r.Fault})

@@ -50,13 +50,20 @@ type DoctorOptions struct {
 	Config *configs.Config
 	// Roles that are going to run here.
 	Roles []Role
+	// User is who a worker's rights are examined for. Empty: the user of the
+	// units, switchyard, where root asks and there is one; else who asks.
+	User string
+	// Root is the folder that holds the machine. Defaults to /.
+	Root string
+	// USB is the machine's. Defaults to the one below Root.
+	USB USB
 }
 
 // Doctor examines whether these roles can run here with this configuration, and
 // changes nothing. The findings stand in the order of the checks.
 func Doctor(ctx context.Context, opt DoctorOptions) []Finding {
 	var all []Finding
-	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, cloudflareFindings, telegramFindings} {
+	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, hostFindings, cloudflareFindings, telegramFindings} {
 		all = append(all, part(ctx, opt)...)
 	}
 	return all

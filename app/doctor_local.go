@@ -40,11 +40,11 @@ func localFindings(ctx context.Context, opt DoctorOptions) []Finding {
 	case opt.Config.Metrics.Listen != "":
 		address("metrics.listen", opt.Config.Metrics.Listen, "http", "/metrics")
 	}
+	if dir := opt.Config.Logs.Dir; dir != "" {
+		list = append(list, check{"logs.dir", func(context.Context) Finding { return writable(dir) }})
+	}
 	if slices.Contains(opt.Roles, Worker) && opt.Config.Host.Name != "" {
 		list = append(list, check{"host.state_dir", func(context.Context) Finding { return writable(opt.Config.Host.StateDir) }})
-		if !simulated(opt.Config.Host) {
-			list = append(list, check{"routing", func(context.Context) Finding { return routing(netroute.New().MayChange()) }})
-		}
 	}
 	var all []Finding
 	for _, c := range list {
@@ -129,7 +129,7 @@ func simulated(h configs.Host) bool {
 
 // routing tells what comes of asking whether rules may be changed.
 func routing(err error) Finding {
-	const without = "; without it, step 1 of a toggle is passed over"
+	const without = "; without it, step 1 of a toggle is passed over, and nothing is repaired before a toggle"
 	switch {
 	case err == nil:
 		return ok("may change rules and routes (CAP_NET_ADMIN)")
@@ -144,7 +144,7 @@ func routing(err error) Finding {
 // writable looks whether a directory can be written to; one that isn't there,
 // whether it could be made.
 func writable(dir string) Finding {
-	const do = "give it to the user that switchyard runs as, or choose another (StateDirectory= of a systemd unit makes it)"
+	const do = "give it to the user that switchyard runs as, or choose another (StateDirectory= and LogsDirectory= of a systemd unit make theirs)"
 	made := dir
 	for {
 		info, err := os.Stat(made)

@@ -77,7 +77,7 @@ func (a *App) addrs(tls bool) []string {
 func (a *App) startAPI() {
 	log := a.log.With("role", "api")
 	a.api = api.New(api.Options{
-		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Version: a.opt.Version, Ready: a.ready,
+		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Toggles: a.opt.Files.Toggles(), Version: a.opt.Version, Ready: a.ready,
 		Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
 	})
 	for _, l := range a.listeners {

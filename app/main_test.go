@@ -10,4 +10,8 @@ import (
 // once a second.
 var afterAnOutage = goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, afterAnOutage) }
+// rotation is lumberjack's goroutine that removes old log files: it waits for the
+// next rotation for as long as the process lives.
+var rotation = goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, afterAnOutage, rotation) }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"switchyard/hosts"
 	"switchyard/metrics"
 	"switchyard/tasks"
 )
@@ -46,13 +47,7 @@ func (a *App) survey(ctx context.Context) (metrics.Survey, error) {
 	}
 	for i, h := range all {
 		queues = append(queues, tasks.HostQueue(h.Name), tasks.HostStatusQueue(h.Name))
-		host := metrics.Host{Name: h.Name, Online: a.registry.Online(h, now), Dongles: len(h.Dongles)}
-		for _, n := range h.Dongles {
-			if states[i].Dongles[n].Connected {
-				host.Connected++
-			}
-		}
-		out.Hosts = append(out.Hosts, host)
+		out.Hosts = append(out.Hosts, hostFigures(h, states[i], a.registry.Online(h, now), now))
 	}
 	backlogs, err := a.store.Backlogs(ctx, queues)
 	if err != nil {
@@ -75,6 +70,39 @@ func (a *App) survey(ctx context.Context) (metrics.Survey, error) {
 		out.Debts.Oldest = max(0, now.Sub(oldest))
 	}
 	return out, nil
+}
+
+// hostFigures are those of one host. Levels of a host that is away are no news,
+// so they aren't told.
+func hostFigures(h *hosts.Info, st hosts.State, online bool, now time.Time) metrics.Host {
+	out := metrics.Host{Name: h.Name, Online: online, Dongles: len(h.Dongles)}
+	for _, n := range h.Dongles {
+		d, r := st.Dongles[n], st.Rotated(n, now)
+		out.Rotations, out.Unique = out.Rotations+r.Toggles, out.Unique+r.Unique
+		if d.Connected {
+			out.Connected++
+		}
+		if s := d.Signal.Plain(); online && s != nil {
+			out.Radios = append(out.Radios, metrics.Radio{
+				Subnet: n, RSRP: s.RSRP, RSRQ: s.RSRQ, RSSI: s.RSSI, SINR: s.SINR, Quality: levels(d.Signal.Quality()),
+			})
+		}
+	}
+	for _, c := range st.Collisions(h.Dongles) {
+		out.Colliding += len(c.Subnets)
+	}
+	return out
+}
+
+// levels are the qualities of those readings that there are.
+func levels(q *tasks.SignalQuality) map[string]int {
+	out := map[string]int{}
+	for reading, quality := range map[string]*tasks.Quality{"rsrp": q.RSRP, "rsrq": q.RSRQ, "sinr": q.SINR} {
+		if quality != nil {
+			out[reading] = quality.Level
+		}
+	}
+	return out
 }
 
 // startMetrics serves /metrics at an address of its own, where there is no api

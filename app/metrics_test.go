@@ -55,6 +55,8 @@ func TestMetricsOfEveryRole(t *testing.T) {
 		`switchyard_http_requests_waiting 0`,
 		`switchyard_jobs_accepted_total{how="new",type="toggle"} 1`,
 		`switchyard_host_online{host="seoul-1"} 1`, `switchyard_host_dongles{host="seoul-1"} 2`,
+		`switchyard_host_rotations{host="seoul-1"} 1`, `switchyard_host_unique_ip_ratio{host="seoul-1"} 1`, `switchyard_host_ip_collisions{host="seoul-1"} 0`,
+		`switchyard_dongle_rsrp_dbm{host="seoul-1",subnet="11"} -`, `switchyard_dongle_signal_quality{host="seoul-1",reading="rsrp",subnet="11"} `,
 		`switchyard_queue_tasks{queue="host:seoul-1",state="pending"} 0`,
 		`switchyard_queue_tasks{queue="delivery",state="pending"} 0`,
 		`switchyard_debts_open 0`, `switchyard_build_info{go_version=`)

@@ -9,7 +9,7 @@ import (
 
 // reloadable are the keys, or sections, that change while the app runs.
 var reloadable = []string{
-	"auth", "callbacks", "http.server_names", "http.allowed_origins", "http.trusted_proxies", "http.rate_limit",
+	"auth", "callbacks", "push", "http.server_names", "http.allowed_origins", "http.trusted_proxies", "http.rate_limit",
 }
 
 // certificateKeys are reloadable where there is a TLS listener, now and in the
@@ -43,6 +43,9 @@ func (a *App) Reload(c *configs.Config) {
 
 // callbacks are who is told of jobs now.
 func (a *App) callbacks() configs.Callbacks { return a.live.Load().Callbacks }
+
+// push is how hosts push their status now.
+func (a *App) push() configs.Push { return a.live.Load().Push }
 
 // keep returns the keys that are, or are not, within one of sections.
 func keep(keys, sections []string, in bool) []string {

@@ -35,7 +35,7 @@ func (a *App) listenToChats(ctx context.Context) error {
 	b := chatbot.New(chatbot.Options{
 		Client: a.bot, Redis: a.rdb, Store: a.store, Registry: a.registry, Config: a.cfg, Holder: jobs.NewID(a.store.Now()),
 		Desk: &orders.Desk{Store: a.store, Registry: a.registry, Directory: hosts.NewDirectory(a.registry, a.store.Now), Config: a.cfg},
-		Log:  a.log.With("role", "chatbot"), Meter: a.meter,
+		Log:  a.log.With("role", "chatbot"), Toggles: a.opt.Files.Toggles(), Meter: a.meter,
 	})
 	a.byClock.Go(func() { b.Run(ctx) })
 	return nil

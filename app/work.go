@@ -28,9 +28,15 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	for _, q := range shared {
 		queues = append(queues, worker.Queue{Name: q, Concurrency: max(1, a.cfg.Worker.Concurrency[q])})
 	}
+	var err error
+	if a.sender, err = delivery.NewSender(delivery.SenderOptions{
+		Allow: a.cfg.Delivery.Allow, MaxResponse: a.cfg.Delivery.MaxResponse, UserAgent: "switchyard/" + a.opt.Version,
+	}); err != nil {
+		return fmt.Errorf("setting up deliveries: %w", err)
+	}
 	handlers := map[tasks.Type]worker.Handler{}
 	var hostNames []string
-	if a.cfg.Host.Name != "" {
+	if a.host != nil {
 		if err := a.setUpHost(ctx); err != nil {
 			return err
 		}
@@ -41,22 +47,15 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		}
 		queues = append(queues,
 			worker.Queue{Name: tasks.HostQueue(a.host.Name), Concurrency: toggles},
-			worker.Queue{Name: tasks.HostStatusQueue(a.host.Name), Concurrency: 1})
-		handlers[tasks.Toggle], handlers[tasks.Collect] = a.hostJobs.Toggle, a.hostJobs.Collect
+			worker.Queue{Name: tasks.HostStatusQueue(a.host.Name), Concurrency: statusHandlers})
+		handlers[tasks.Toggle], handlers[tasks.Collect], handlers[tasks.Push] = a.hostJobs.Toggle, a.hostJobs.Collect, a.pushes().Handle
 	}
 	if len(queues) == 0 {
 		return errors.New("this worker has no queue: set host.name, or worker.queues")
 	}
 	delivers := contains(queues, tasks.QueueDelivery)
 	if delivers {
-		sender, err := delivery.NewSender(delivery.SenderOptions{
-			Allow: a.cfg.Delivery.Allow, MaxResponse: a.cfg.Delivery.MaxResponse, UserAgent: "switchyard/" + a.opt.Version,
-		})
-		if err != nil {
-			return fmt.Errorf("setting up deliveries: %w", err)
-		}
-		a.sender = sender
-		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(sender, a.callbacks, a.cfg.Delivery), Meter: a.meter}
+		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(a.sender, a.callbacks, a.cfg.Delivery), Meter: a.meter}
 		handlers[tasks.Callback] = c.Handle
 	}
 	if contains(queues, tasks.QueueInteractive) {
@@ -89,12 +88,10 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		return err
 	}
 	if a.host != nil {
-		a.byClock.Go(func() {
-			if err := a.host.PutBack(clockCtx); err != nil && clockCtx.Err() == nil {
-				log.Error("could not put back what a killed toggle left changed; the next toggle tries again", "err", err)
-			}
-		})
+		a.byClock.Go(func() { a.host.KeepInOrder(clockCtx, log) })
+		a.byClock.Go(func() { a.host.KeepRouted(clockCtx, log) })
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
+		a.byClock.Go(func() { a.host.FollowUSB(clockCtx, log) })
 	}
 	if delivers {
 		s := &delivery.Settler{
@@ -123,12 +120,23 @@ func contains(queues []worker.Queue, name string) bool {
 	return false
 }
 
-func (a *App) setUpHost(ctx context.Context) error {
+// openHost makes the host of this process. It goes before Redis, which may be
+// away for long: a port of a hub must not be without power as long.
+func (a *App) openHost(ctx context.Context) error {
 	h, err := hardware.NewHost(a.cfg)
 	if err != nil {
 		return fmt.Errorf("setting up host %s: %w", a.cfg.Host.Name, err)
 	}
+	h.Meter, h.Assigner = a.meter, hardware.NewAssigner(a.cfg.Host.Address, a.log)
 	a.host = h
+	log := a.log.With("role", "worker")
+	h.LookAtUSB(ctx, log)
+	a.tellPassedOver(ctx, log)
+	return nil
+}
+
+func (a *App) setUpHost(ctx context.Context) (err error) {
+	h := a.host
 	a.hostLock, err = hardware.WaitLock(ctx, h.LockPath(), func() {
 		a.log.Warn("another worker of this host is still running; waiting for it to end", "host", h.Name, "lock", h.LockPath())
 	})
@@ -143,8 +151,21 @@ func (a *App) setUpHost(ctx context.Context) error {
 		Machine: machine, Name: h.Name, ServerIP: h.ServerIP, Version: a.opt.Version,
 		Started: a.store.Now().UTC().Truncate(time.Millisecond),
 	}
-	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log}
+	a.hostJobs = &worker.HostJobs{Host: h, Registry: a.registry, Now: a.store.Now, Log: a.log, Toggles: a.opt.Files.Toggles(), CollectLimit: a.cfg.Host.CollectLimit.Std()}
 	return nil
+}
+
+// statusHandlers lets a push wait for a slow receiver, and another job of the
+// status queue go on.
+const statusHandlers = 4
+
+// pushes executes the pushes of this host.
+func (a *App) pushes() *worker.Pushes {
+	return &worker.Pushes{
+		Host: a.hostJobs, Store: a.store, Info: a.seen, Location: a.cfg.Location(), Meter: a.meter,
+		Pusher: delivery.NewPusher(a.sender, func() (configs.Push, configs.Callbacks) { c := a.live.Load(); return c.Push, c.Callbacks }),
+		Lines:  a.opt.Files.Push().With("host", a.host.Name), Save: a.opt.Files.SavePush,
+	}
 }
 
 // claimHost takes the host's name for this machine, and takes up what an earlier
@@ -192,14 +213,16 @@ func (a *App) register(ctx context.Context) error {
 func (a *App) seen() hosts.Info {
 	i := a.hostInfo
 	i.Dongles = a.host.Subnets()
-	i.Physical = len(i.Dongles)
+	i.Physical, i.Hub, i.USB = a.host.Physical(), a.host.Hubs(), a.host.USB()
 	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
 	return i
 }
 
-// collectLoop reads the dongles at once, and then in its rhythm.
+// collectLoop reads the dongles at once, and then whenever nobody has for
+// host.collect_interval. It also looks for new ones.
 func (a *App) collectLoop(ctx context.Context) {
-	t := time.NewTicker(a.cfg.Host.CollectInterval.Std())
+	interval := a.cfg.Host.CollectInterval.Std()
+	t := time.NewTimer(interval)
 	defer t.Stop()
 	first := true
 	for {
@@ -208,7 +231,8 @@ func (a *App) collectLoop(ctx context.Context) {
 		} else if len(found) > 0 {
 			a.log.Info("found dongles", "subnets", found)
 		}
-		err := a.hostJobs.CollectNow(ctx)
+		a.host.LookAtUSB(ctx, a.log)
+		left, err := a.hostJobs.CollectWithin(ctx, interval)
 		if ctx.Err() != nil {
 			return
 		}
@@ -218,6 +242,7 @@ func (a *App) collectLoop(ctx context.Context) {
 			first = false
 			close(a.collected)
 		}
+		t.Reset(left)
 		select {
 		case <-ctx.Done():
 			return
@@ -236,6 +261,7 @@ func (a *App) leaveHost(ctx context.Context) error {
 		errs = append(errs, bounded(ctx, a.cfg.Worker.LeaveTimeout.Std(), func(ctx context.Context) error { return a.registry.Leave(ctx, a.seen()) }))
 	}
 	a.host.Close()
+	errs = append(errs, a.host.LeaveUSB())
 	if a.hostLock != nil {
 		errs = append(errs, a.hostLock.Unlock())
 	}

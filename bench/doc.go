@@ -6,6 +6,7 @@
 //	go run ./bench idle      what idle hosts cost (HOSTS=500)
 //	go run ./bench backlog   working through a backlog
 //	go run ./bench toggle    a toggle beyond the modem's own time
+//	go run ./bench status    the status of a host whose modems partly hang
 //	go run ./bench worker    an idle worker of a proxy host
 //
 // # Reading the rows

@@ -41,6 +41,7 @@ var benchmarks = []benchmark{
 	{"idle", "Redis commands and CPU of idle hosts (-hosts, or HOSTS)", idle},
 	{"backlog", "working through a backlog, against raw asynq", backlog},
 	{"toggle", "what a toggle takes beyond the modem's own time", toggle},
+	{"status", "the status of a host whose modems partly hang", status},
 	{"worker", "memory and start of a proxy host's idle worker", idleWorker},
 }
 

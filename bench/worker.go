@@ -33,11 +33,9 @@ const (
 // its log, behind which its registration lies), and the memory it holds after
 // it has read its dongles and been idle for a while.
 func idleWorker(ctx context.Context, o options) (rows []row, err error) {
-	binary := filepath.Join(o.dir, "switchyard")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", binary, "switchyard/cmd/switchyard")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the program: %w\n%s", err, out)
+	binary, err := buildProgram(ctx, o)
+	if err != nil {
+		return nil, err
 	}
 	modems, stop, err := startModems(ctx, workerDongles)
 	if err != nil {
@@ -64,6 +62,17 @@ func idleWorker(ctx context.Context, o options) (rows []row, err error) {
 			target:  fmt.Sprintf("<= %.0f MB", workerMemory), verdict: atMost(median(memory), workerMemory),
 		},
 	}, nil
+}
+
+// buildProgram compiles the real program as it is released.
+func buildProgram(ctx context.Context, o options) (binary string, err error) {
+	binary = filepath.Join(o.dir, "switchyard")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", binary, "switchyard/cmd/switchyard")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return binary, nil
 }
 
 func workerRound(ctx context.Context, o options, binary string, modems []*hilink.Modem) (ready time.Duration, memory float64, err error) {

@@ -1,6 +1,7 @@
 // Command chaos breaks Switchyard on purpose and counts what became of the
 // promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
-// takes the master away from a Redis with replicas.
+// takes the master away from a Redis with replicas, and the suite modem has the
+// modems misbehave in the middle of toggles.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
@@ -22,6 +23,7 @@
 //	cut        those that got no answer, since the api died
 //	jobs       toggles that were promised to somebody by such an answer
 //	ended      of them, those that ended
+//	success    of those, they that brought an address
 //	unknown    toggles promised to nobody that ran all the same, by what
 //	           their request got instead: an error + no answer. The first
 //	           has to be 0. Withdrawn ones, which never began, don't count.
@@ -30,6 +32,8 @@
 //	           receivers, and per request at its own callback URL
 //	doubled    webhook-ids that came more than once
 //	lost       results that never came
+//	mode       modems left in another net mode, or with other bands
+//	off        modems left with mobile data off
 //	slowest    the longest time a request without wait took
 package main
 
@@ -48,7 +52,7 @@ import (
 )
 
 // suites are what can be run, by name.
-var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite}
+var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite, "modem": modemScenarios}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -101,7 +105,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel [flags]")
+		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel|modem [flags]")
 		f.PrintDefaults()
 	}
 	opt := &options{logs: stderr}
@@ -112,7 +116,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f.Uint64Var(&opt.seed, "seed", 1, "decides everything that is left to chance")
 	if len(args) == 0 || suites[args[0]] == nil {
 		f.Usage()
-		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel")
+		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel, modem")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, nil, err

@@ -81,6 +81,9 @@ func (s *stage) awaitReady(ctx context.Context, p *process) error {
 func (s *stage) start(p *process) error {
 	p.cmd = exec.CommandContext(s.life, s.opt.binary, "serve", "-c", p.config, "--role", p.role)
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir}
+	if s.password != "" {
+		p.cmd.Env = append(p.cmd.Env, "SWITCHYARD_HOST_MODEM_PASSWORD="+s.password)
+	}
 	p.cmd.SysProcAttr = ownGroup()
 	out, err := p.cmd.StderrPipe()
 	if err != nil {

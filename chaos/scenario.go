@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,10 @@ type scenario struct {
 
 	// reattach is how long the modems need back into the network. 0: 700 ms.
 	reattach time.Duration
+	// boot is how long a modem is away that reboots. 0: the simulator's.
+	boot time.Duration
+	// password, if any, is what the modems want for nearly everything.
+	password string
 	// defaults: the processes run with the configuration's defaults where they
 	// otherwise have shorter times.
 	defaults bool
@@ -39,7 +44,7 @@ const (
 )
 
 // columns of the table; the first is the scenario's name.
-var columns = []string{"asked", "taken", "refused", "cut", "jobs", "ended", "unknown", "starts", "results", "doubled", "lost", "slowest", "time"}
+var columns = []string{"asked", "taken", "refused", "cut", "jobs", "ended", "success", "unknown", "starts", "results", "doubled", "lost", "mode", "off", "slowest", "time"}
 
 const nameWidth = 28
 
@@ -110,9 +115,9 @@ func (t *tally) row(took time.Duration) []string {
 		slowest = fmt.Sprintf("%dms", t.slowest.Milliseconds())
 	}
 	return []string{
-		n(t.asked), n(t.taken), n(t.refused), n(t.cut), n(t.jobs), n(t.ended), fmt.Sprintf("%d+%d", t.unknownRefused, t.unknownCut),
+		n(t.asked), n(t.taken), n(t.refused), n(t.cut), n(t.jobs), n(t.ended), n(t.success), fmt.Sprintf("%d+%d", t.unknownRefused, t.unknownCut),
 		"≤" + n(t.starts), strings.Join(results, "/"), n(t.doubled), n(t.lost),
-		slowest, fmt.Sprintf("%.1fs", took.Seconds()),
+		n(len(t.modes)), n(len(t.off)), slowest, fmt.Sprintf("%.1fs", took.Seconds()),
 	}
 }
 
@@ -134,8 +139,8 @@ func (t *tally) words(own string) string {
 	if t.toldRefused > 0 {
 		all = append(all, fmt.Sprintf("%d requests that were not taken were told of a result", t.toldRefused))
 	}
-	if len(t.modes) > 0 {
-		all = append(all, "modems: "+strings.Join(t.modes, ", "))
+	if left := slices.Concat(t.modes, t.off); len(left) > 0 {
+		all = append(all, "modems: "+strings.Join(left, ", "))
 	}
 	return strings.Join(all, "; ")
 }

@@ -39,8 +39,10 @@ type stage struct {
 	opt  *options
 	name string
 	dir  string
-	life context.Context // ends with the stage
-	end  context.CancelFunc
+	// password of the modems; the configuration's text would not show it.
+	password string
+	life     context.Context // ends with the stage
+	end      context.CancelFunc
 
 	redis     *redisserver.Server  // nil where it is watched
 	watched   *redisserver.Watched // nil where it isn't
@@ -61,7 +63,7 @@ type stage struct {
 
 // set starts a stage for a scenario. It is taken down with strike.
 func set(ctx context.Context, opt *options, sc scenario) (*stage, error) {
-	s := &stage{opt: opt, name: sc.name, dir: filepath.Join(opt.dir, strings.ReplaceAll(sc.name, "/", "-"))}
+	s := &stage{opt: opt, name: sc.name, password: sc.password, dir: filepath.Join(opt.dir, strings.ReplaceAll(sc.name, "/", "-"))}
 	s.random = rand.New(rand.NewPCG(opt.seed, uint64(len(sc.name))))
 	s.life, s.end = context.WithCancel(ctx)
 	if err := s.build(ctx, sc); err != nil {
@@ -88,7 +90,9 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 		reattach = 700 * time.Millisecond
 	}
 	for n := firstModem; n < firstModem+modemCount; n++ {
-		m := hilink.New(hilink.Options{Subnet: n, Reattach: reattach, Seed: s.opt.seed, NetMode: netMode(n)})
+		m := hilink.New(hilink.Options{
+			Subnet: n, Reattach: reattach, Boot: sc.boot, Password: sc.password, Seed: s.opt.seed, NetMode: netMode(n),
+		})
 		if err := m.Start(ctx); err != nil {
 			return err
 		}
@@ -142,7 +146,7 @@ func netMode(subnet int) hilink.NetMode {
 	return m
 }
 
-// misplaced lists the modems that are not set to what they were.
+// misplaced lists the modems that are not in the net mode that they had.
 func (s *stage) misplaced() (out []string) {
 	for i, m := range s.modems {
 		was, is := netMode(firstModem+i), m.Mode()
@@ -151,7 +155,15 @@ func (s *stage) misplaced() (out []string) {
 			out = append(out, fmt.Sprintf("%d in mode %s, not %s", firstModem+i, is.Mode, was.Mode))
 		case is != was:
 			out = append(out, fmt.Sprintf("%d with other bands", firstModem+i))
-		case !m.DataSwitch():
+		}
+	}
+	return out
+}
+
+// cutOff lists the modems whose mobile data is off.
+func (s *stage) cutOff() (out []string) {
+	for i, m := range s.modems {
+		if !m.DataSwitch() {
 			out = append(out, fmt.Sprintf("%d with data off", firstModem+i))
 		}
 	}

@@ -30,7 +30,8 @@ type tally struct {
 	extra   []string // results under a second id, callbacks of no job
 	faults  []string // documents that are not as specified
 	overlap []string // toggles that ran beside each other on one dongle
-	modes   []string // modems that were not left as they were
+	modes   []string // modems that were not left in the net mode they had
+	off     []string // modems that were left with mobile data off
 	slowest time.Duration
 	// guests told of a result although their own request was refused: a join
 	// whose reply was lost.
@@ -78,7 +79,7 @@ func (s *stage) count(ctx context.Context) (*tally, error) {
 	}
 	t := &tally{}
 	t.draw(s.ask.answers(), toggles, parents, [3][]receiver.Received{s.alpha.Received(), s.beta.Received(), s.guest.Received()})
-	t.modes = s.misplaced()
+	t.modes, t.off = s.misplaced(), s.cutOff()
 	return t, nil
 }
 
@@ -292,7 +293,8 @@ func (t *tally) err(r rules) error {
 	no(t.lost > 0 && !r.forgets, "%d results never came", t.lost)
 	no(t.doubled > 0 && !r.doubled, "%d results came twice", t.doubled)
 	no(t.slowest > limit, "a request took %s", t.slowest.Round(time.Millisecond))
-	no(len(t.modes) > 0 && !r.modes, "modems are not as they were: %s", strings.Join(t.modes, ", "))
+	left := slices.Concat(t.modes, t.off)
+	no(len(left) > 0 && !r.modes, "modems are not as they were: %s", strings.Join(left, ", "))
 	extra := t.extra
 	if r.forgets {
 		extra = nil // told of what was forgotten since, or again

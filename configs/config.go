@@ -13,6 +13,7 @@ type Config struct {
 	Timezone string `yaml:"timezone"`
 
 	Log        Log        `yaml:"log"`
+	Logs       Logs       `yaml:"logs"`
 	Redis      Redis      `yaml:"redis"`
 	HTTP       HTTP       `yaml:"http"`
 	Auth       Auth       `yaml:"auth"`
@@ -22,6 +23,7 @@ type Config struct {
 	Host       Host       `yaml:"host"`
 	Toggle     Toggle     `yaml:"toggle"`
 	Callbacks  Callbacks  `yaml:"callbacks"`
+	Push       Push       `yaml:"push"`
 	Delivery   Delivery   `yaml:"delivery"`
 	Cloudflare Cloudflare `yaml:"cloudflare"`
 	Telegram   Telegram   `yaml:"telegram"`
@@ -38,6 +40,19 @@ type Log struct {
 	Level string `yaml:"level"`
 	// Format is text or json. Defaults to text.
 	Format string `yaml:"format"`
+}
+
+// Logs are files that a process writes beside the log on standard error.
+type Logs struct {
+	// Dir is the directory of app.log, toggle_api.log, push_status.log and
+	// last_push_status.json, a path from the root. No two processes may have the
+	// same. It is made where it isn't there. Empty by default: no files.
+	Dir string `yaml:"dir"`
+	// MaxBackups is how many old files are kept of each log, which begins anew
+	// at 10 MiB. 0: all of them. Defaults to 5.
+	MaxBackups int `yaml:"max_backups"`
+	// Compress has old files compressed (.gz). Defaults to true.
+	Compress bool `yaml:"compress"`
 }
 
 // Jobs is about the records of jobs.
@@ -132,6 +147,32 @@ type ToggleReceiver struct {
 	StartURL string `yaml:"start_url"`
 	// ResultURL gets the result document. Empty: none.
 	ResultURL string `yaml:"result_url"`
+}
+
+// Push is the status document that every host posts once a minute, at its
+// beginning. It is posted by the host itself, once: the next minute brings
+// another. It is signed as callbacks are.
+type Push struct {
+	// Receivers are those that get it, of this process' host. Empty: it is only
+	// kept.
+	Receivers []PushReceiver `yaml:"receivers"`
+	// ConnectTimeout bounds name lookup, connect and TLS handshake of a post.
+	// Defaults to 5s.
+	ConnectTimeout Duration `yaml:"connect_timeout"`
+	// Timeout of a whole post. Defaults to 10s.
+	Timeout Duration `yaml:"timeout"`
+	// MaxAge is when a push is too old: no post begins later after the beginning
+	// of its minute, or after it was asked for. 1s to 59s. Defaults to 55s.
+	MaxAge Duration `yaml:"max_age"`
+}
+
+// PushReceiver is one server that gets the status documents.
+type PushReceiver struct {
+	// Name is shown in place of the address. Under another name its outcomes
+	// begin anew.
+	Name string `yaml:"name"`
+	// URL gets the document.
+	URL string `yaml:"url"`
 }
 
 // Delivery is about outgoing HTTP.

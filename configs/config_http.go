@@ -40,7 +40,7 @@ type HTTP struct {
 	// finish. Requests that wait for a job are answered at once. Defaults to 5s.
 	DrainTimeout Duration `yaml:"drain_timeout"`
 	// StatusWait is how long GET /status waits for a host that has never told
-	// anything of its dongles. Defaults to 15s.
+	// anything of one of its dongles. Defaults to 15s.
 	StatusWait Duration `yaml:"status_wait"`
 }
 

@@ -12,6 +12,7 @@ func Default() *Config {
 	return &Config{
 		Timezone: "Asia/Seoul",
 		Log:      Log{Level: "info", Format: "text"},
+		Logs:     Logs{MaxBackups: 5, Compress: true},
 		Redis: Redis{
 			Addr:           "127.0.0.1:6379",
 			DialTimeout:    Duration(500 * time.Millisecond),
@@ -54,9 +55,14 @@ func Default() *Config {
 			Uplink:          "eno1",
 			ProbeTimeout:    Duration(3 * time.Second),
 			CollectInterval: Duration(time.Minute),
+			CollectLimit:    Duration(10 * time.Second),
 			ModemTimeout:    Duration(4 * time.Second),
+			ReadLimit:       Duration(2500 * time.Millisecond),
 			ModemUser:       "admin",
+			KeepRouted:      true,
+			Address:         Address{Client: "auto", Wait: Duration(10 * time.Second), Static: true},
 			StateDir:        "/var/lib/switchyard",
+			USB:             USB{Rest: Duration(500 * time.Millisecond), CallLimit: Duration(20 * time.Second)},
 		},
 		Toggle: Toggle{
 			Timeout:         Duration(3 * time.Minute),
@@ -70,12 +76,25 @@ func Default() *Config {
 			DropLimit:       Duration(3 * time.Second),
 			SettleLimit:     Duration(2 * time.Second),
 			RestoreLimit:    Duration(30 * time.Second),
+			Power: Power{
+				OffTime:    Duration(5 * time.Second),
+				BackLimit:  Duration(time.Minute),
+				HubWait:    Duration(30 * time.Second),
+				Budget:     1,
+				BudgetTime: Duration(30 * time.Minute),
+				WholeHub:   true,
+			},
 		},
 		Callbacks: Callbacks{
 			MaxAttempts: 8,
 			FirstRetry:  Duration(2 * time.Second),
 			MaxRetry:    Duration(10 * time.Minute),
 			Timeout:     Duration(5 * time.Second),
+		},
+		Push: Push{
+			ConnectTimeout: Duration(5 * time.Second),
+			Timeout:        Duration(10 * time.Second),
+			MaxAge:         Duration(55 * time.Second),
 		},
 		Delivery: Delivery{
 			PerDestination: 16,

@@ -19,6 +19,7 @@ http: {idle_timeout: 90m}
 auth: {keys: [{name: a, hash: `+hashed+`, scopes: [admin]}], networks: [{cidr: '::1/128', scopes: [admin]}]}
 host: {name: a, echo_urls: ['http://a'], dongles: [{subnet: 12}]}
 callbacks: {toggle: [{name: a, start_url: 'http://a'}]}
+push: {receivers: [{name: a, url: 'http://a'}]}
 `, "SWITCHYARD_DELIVERY_ALLOW=192.0.2.0/24")
 	out, err := c.YAML()
 	if err != nil {

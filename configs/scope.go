@@ -9,6 +9,7 @@ type Scope string
 const (
 	ProxiesRead    Scope = "proxies:read"    // status, hosts, proxies
 	ProxiesToggle  Scope = "proxies:toggle"  // change a dongle's IP
+	HostsPush      Scope = "hosts:push"      // have a host push its status
 	HostsWrite     Scope = "hosts:write"     // delete a host
 	JobsRead       Scope = "jobs:read"       // jobs and their results
 	JobsWrite      Scope = "jobs:write"      // cancel a job, run it again
@@ -28,7 +29,7 @@ const (
 )
 
 var scopes = []Scope{
-	ProxiesRead, ProxiesToggle, HostsWrite, JobsRead, JobsWrite, CFRead, CFWrite, TelegramSend,
+	ProxiesRead, ProxiesToggle, HostsPush, HostsWrite, JobsRead, JobsWrite, CFRead, CFWrite, TelegramSend,
 	StrategiesRead, StrategiesRun, TradingRead, ServicesCtl, DeploymentsRun, AlertsWrite, EventsRead,
 	WebhooksSend, MetricsRead, Admin,
 }

@@ -28,15 +28,7 @@ func (k *checker) receivers() {
 	first := map[string]int{}
 	for i, r := range k.c.Callbacks.Toggle {
 		path := item("callbacks.toggle", i)
-		before, twice := first[r.Name]
-		switch key := path + ".name"; {
-		case !receiverName.MatchString(r.Name):
-			k.fault(key, "must be a name of a-z, 0-9, _ and -, which stands in place of the address")
-		case twice:
-			k.fault(key, "is the same as %s.name: give each receiver its own", item("callbacks.toggle", before))
-		default:
-			first[r.Name] = i
-		}
+		k.receiverName("callbacks.toggle", i, r.Name, first)
 		if r.StartURL != "" {
 			k.noted(path+".start_url", webAddress(r.StartURL))
 		}
@@ -47,6 +39,42 @@ func (k *checker) receivers() {
 			k.fault(path, "needs start_url, result_url or both")
 		}
 	}
+}
+
+// receiverName checks the name of the i-th receiver of a list; first has those
+// before it.
+func (k *checker) receiverName(list string, i int, name string, first map[string]int) {
+	before, twice := first[name]
+	switch key := item(list, i) + ".name"; {
+	case !receiverName.MatchString(name):
+		k.fault(key, "must be a name of a-z, 0-9, _ and -, which stands in place of the address")
+	case twice:
+		k.fault(key, "is the same as %s.name: give each receiver its own", item(list, before))
+	default:
+		first[name] = i
+	}
+}
+
+// Bounds of a push's age: within its minute.
+const (
+	shortestPush = time.Second
+	longestPush  = 59 * time.Second
+)
+
+func (k *checker) push() {
+	p := k.c.Push
+	first := map[string]int{}
+	for i, r := range p.Receivers {
+		k.receiverName("push.receivers", i, r.Name, first)
+		k.noted(item("push.receivers", i)+".url", webAddress(r.URL))
+	}
+	k.atLeast("push.connect_timeout", p.ConnectTimeout, shortest)
+	k.atLeast("push.timeout", p.Timeout, shortest)
+	if k.sound("push.connect_timeout", "push.timeout") && p.ConnectTimeout > p.Timeout {
+		k.fault(k.blame("push.connect_timeout", "push.timeout"),
+			"push.connect_timeout is %s and push.timeout %s: the second bounds the first", p.ConnectTimeout, p.Timeout)
+	}
+	k.between("push.max_age", p.MaxAge, shortestPush, longestPush)
 }
 
 // Bounds of a signing secret, as Standard Webhooks sets them.

@@ -3,6 +3,7 @@ package configs
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,11 +35,32 @@ func (k *checker) host() {
 	}
 	k.atLeast("host.probe_timeout", h.ProbeTimeout, shortest)
 	k.atLeast("host.collect_interval", h.CollectInterval, shortest)
+	k.atLeast("host.collect_limit", h.CollectLimit, shortest)
 	k.atLeast("host.modem_timeout", h.ModemTimeout, shortest)
+	k.atLeast("host.read_limit", h.ReadLimit, shortest)
 	k.modemUser("host.modem_user", h.ModemUser)
+	k.address(h.Address)
 	if !filepath.IsAbs(h.StateDir) {
 		k.fault("host.state_dir", "must be a path from the root, such as /var/lib/switchyard")
 	}
+}
+
+// interfaceMark stands for the interface in host.address.command.
+const interfaceMark = "{interface}"
+
+func (k *checker) address(a Address) {
+	k.oneOf("host.address.client", "word", a.Client, "auto", "none", "command")
+	named := slices.ContainsFunc(a.Command, func(arg string) bool { return strings.Contains(arg, interfaceMark) })
+	switch {
+	case len(a.Command) == 0 && a.Client == "command" && k.sound("host.address.command"):
+		k.fault("host.address.client", "needs host.address.command too: the program to run and its arguments")
+	case len(a.Command) == 0:
+	case a.Command[0] == "":
+		k.fault("host.address.command[0]", "names no program")
+	case !named:
+		k.fault("host.address.command", "names no interface: write %s where its name belongs", interfaceMark)
+	}
+	k.atLeast("host.address.wait", a.Wait, shortest)
 }
 
 func (k *checker) dongles() {

@@ -7,7 +7,10 @@ import (
 	_ "time/tzdata" // a time zone that is right here is right in a bare container, too
 )
 
-// general checks the time zone and the log.
+// maxLogBackups is as many old files as are looked through in a moment.
+const maxLogBackups = 1000
+
+// general checks the time zone, the log and its files.
 func (k *checker) general() {
 	switch zone := k.c.Timezone; zone {
 	case "", "Local":
@@ -20,6 +23,10 @@ func (k *checker) general() {
 	}
 	k.oneOf("log.level", "level", k.c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", "format", k.c.Log.Format, "text", "json")
+	if dir := k.c.Logs.Dir; dir != "" && !filepath.IsAbs(dir) {
+		k.fault("logs.dir", "must be a path from the root, such as /var/log/switchyard, or empty")
+	}
+	k.number("logs.max_backups", int64(k.c.Logs.MaxBackups), 0, maxLogBackups)
 }
 
 func (k *checker) redis() {

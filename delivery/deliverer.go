@@ -118,7 +118,7 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, p tasks.CallbackPayl
 	}
 	a := d.sender.Send(ctx, Message{
 		ID: id, URL: raw, Body: []byte(p.Body), Trusted: trusted,
-		Timeout: d.callbacks().Timeout.Std(), Secret: d.secret(raw),
+		Timeout: d.callbacks().Timeout.Std(), Secret: secretFor(d.callbacks(), raw),
 	})
 	return Try{Attempt: a, URLHost: Host(raw)}
 }
@@ -141,9 +141,8 @@ func (d *Deliverer) Pause(tries int, a Attempt) time.Duration {
 	return p + rand.N(p/10+1)
 }
 
-// secret is what signs for the URL's host; empty: unsigned.
-func (d *Deliverer) secret(raw string) string {
-	c := d.callbacks()
+// secretFor is what signs for the URL's host; empty: unsigned.
+func secretFor(c configs.Callbacks, raw string) string {
 	if u, err := url.Parse(raw); err == nil {
 		for name, s := range c.Secrets {
 			if strings.EqualFold(name, u.Hostname()) || strings.EqualFold(name, u.Host) {

@@ -6,11 +6,15 @@
 // receiver, and into messages, one for each chat that asked, with ids that follow
 // from the fact. It strikes a debt off only when they are accepted; so nothing is
 // forgotten and nothing doubled, however often it dies in between. It runs where
-// deliveries run, never on a proxy host: hosts know neither receivers nor secrets.
+// deliveries run, never on a proxy host: hosts know neither these receivers nor
+// their secrets.
 //
 // A Deliverer makes one attempt of a delivery job: it finds the receiver's
 // address in the configuration (a delivery holds only its name, since the
 // address may hold a secret), and has the Sender post the document.
+//
+// A Pusher posts the status document of a proxy host, on that host, to the
+// receivers that are configured there (package worker says when).
 //
 // # Promises
 //
@@ -21,6 +25,8 @@
 //   - A receiver gets the result of a job after its start, or after the try at
 //     its start. All receivers are told in parallel; a dead one takes up at
 //     most delivery.per_destination handlers.
+//   - A push is posted once to each of its receivers, to all at the same time.
+//     It is never tried again.
 //   - The Sender posts exactly the given bytes, signs them, follows no redirect
 //     and is through within its timeout. URLs that came with a request reach no
 //     loopback, private, link-local or metadata address, checked on the address

@@ -15,13 +15,20 @@
 // the address differs. A step for which the host has no Repair is passed over,
 // and the progress says so.
 //
+// Steps 3 and 4 work on the USB (hardware/usb, hardware/recovery), by what is known
+// of where the dongle hangs there (hardware/usbmap).
+//
+// Between toggles, KeepRouted repairs routing (hardware/netroute) and addresses
+// (hardware/netaddr) as soon as the network changes (hardware/netevent).
+//
 // # Promises
 //
 //   - The net mode is put back and mobile data switched on again whatever
 //     happens: also when the toggle is cancelled or out of time. What was set
 //     before stands in a file (host.state_dir) until then, so that after the
-//     death of the process the next one does it: Host.PutBack, or the next
+//     death of the process the next one does it: Host.KeepInOrder, or the next
 //     toggle before it diagnoses.
+//   - A port that lost power for a dongle has it again, likewise: Host.PowerOn.
 //   - One toggle at a time works on a dongle, whatever the rest of the system
 //     believes: a lock file that the kernel frees when the process dies.
 //   - A real dongle's connections are bound to the host's address in its network

@@ -35,9 +35,15 @@ type Dongle struct {
 	// Router knows how the network is reached; nil: nothing stands between, as
 	// with a simulated dongle.
 	Router Router
+	// ReadLimit bounds reading the modem's traffic and signal; 0: nothing does
+	// but the modem's own limit of each request.
+	ReadLimit time.Duration
 	// LockPath is the file that keeps two processes from working on the modem
 	// at once.
 	LockPath string
+	// ShareHub keeps the dongle's USB hub from being power cycled for another one
+	// until it is released. nil: there is none that is.
+	ShareHub func(context.Context) (release func(), err error)
 }
 
 // Diagnosis is what is found at a toggle's start.
@@ -108,8 +114,14 @@ func (d *Dongle) Collect(ctx context.Context) hosts.Dongle {
 	return out
 }
 
-// radio reads traffic and signal; what the modem doesn't say is zero or nil.
+// radio reads traffic and signal; what the modem doesn't say, or not in time, is
+// zero or nil.
 func (d *Dongle) radio(ctx context.Context) (tasks.Traffic, *tasks.Signal) {
+	if d.ReadLimit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.ReadLimit)
+		defer cancel()
+	}
 	var traffic tasks.Traffic
 	if t, err := d.Modem.Traffic(ctx); err == nil {
 		traffic = tasks.Traffic{Upload: t.Upload, Download: t.Download}

@@ -12,11 +12,15 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"switchyard/configs"
 	"switchyard/hardware/hilink"
 	"switchyard/hardware/netroute"
+	"switchyard/hardware/recovery"
+	"switchyard/hardware/usbmap"
 	"switchyard/hosts"
+	"switchyard/metrics"
 	"switchyard/tasks"
 )
 
@@ -28,19 +32,46 @@ type Host struct {
 	Name     string
 	ServerIP string
 	Ladder   *Ladder
+	// Watch begins to watch the host's network, for KeepRouted.
+	Watch func() (Changes, error)
+	// Assigner gives an interface that lost its address the address again.
+	Assigner Assigner
+	// Locate, if set, knows the interface of a dongle that has no address.
+	Locate func(subnet int) (iface string, found bool)
+	// Meter counts what KeepRouted does. Nil: nobody does.
+	Meter *metrics.Metrics
 
 	stateDir string
 	prober   Prober
 	config   configs.Host
+	// longestAgain bounds the pause between repairs that don't last.
+	longestAgain time.Duration
+
+	bus      recovery.Bus
+	places   *usbmap.Map
+	recovery *recovery.Recovery
 
 	mu      sync.Mutex
 	dongles map[int]*Dongle
+	told    map[string]string // what the log knows
 }
 
 // NewHost sets a host up as configured. Dongles that are not configured are
 // found by address.
 func NewHost(c *configs.Config) (*Host, error) {
-	h := &Host{Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}}
+	bus, err := newBus(c.Host)
+	if err != nil {
+		return nil, err
+	}
+	return NewHostOn(c, bus)
+}
+
+// NewHostOn is NewHost with another USB than the machine's.
+func NewHostOn(c *configs.Config, bus recovery.Bus) (*Host, error) {
+	h := &Host{
+		Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{},
+		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil), longestAgain: longestAgain,
+	}
 	ip, err := serverIP(c.Host)
 	if err != nil {
 		return nil, err
@@ -61,6 +92,7 @@ func NewHost(c *configs.Config) (*Host, error) {
 	for _, d := range c.Toggle.DataswitchHolds {
 		h.Ladder.Holds = append(h.Ladder.Holds, d.Std())
 	}
+	h.setUpUSB(c, bus)
 	h.prober = Prober{URLs: c.Host.EchoURLs, Timeout: c.Host.ProbeTimeout.Std(), HostIP: ip}
 	for _, d := range c.Host.Dongles {
 		if err := h.add(d); err != nil {
@@ -133,10 +165,14 @@ func (h *Host) add(d configs.Dongle) error {
 	if err != nil {
 		return fmt.Errorf("dongle %d: %w", d.Subnet, err)
 	}
-	h.dongles[d.Subnet] = &Dongle{
-		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router,
+	made := &Dongle{
+		Subnet: d.Subnet, Modem: client, Network: n, Prober: h.prober, Router: router, ReadLimit: h.config.ReadLimit.Std(),
 		LockPath: filepath.Join(h.stateDir, "dongle-"+strconv.Itoa(d.Subnet)+".lock"),
 	}
+	if !made.simulated() {
+		made.ShareHub = func(ctx context.Context) (func(), error) { return h.recovery.Share(ctx, d.Subnet) }
+	}
+	h.dongles[d.Subnet] = made
 	return nil
 }
 

@@ -88,6 +88,7 @@ func TestNewHost(t *testing.T) {
 		Methods: []hardware.Method{"dataswitch", "net_mode"}, AcceptUnchanged: true, StepLimit: 45 * time.Second,
 		Holds: []time.Duration{6 * time.Second, 15 * time.Second}, Poll: 100 * time.Millisecond,
 		DropLimit: 3 * time.Second, SettleLimit: 2 * time.Second, RestoreLimit: 30 * time.Second,
+		Limits: map[int]time.Duration{4: 250 * time.Second},
 	}
 	got := *h.Ladder
 	got.Repairs = nil // functions
@@ -291,6 +292,30 @@ func TestDongle_Collect(t *testing.T) {
 		want.Signal, want.Traffic = &tasks.Signal{}, tasks.Traffic{}
 		if diff := cmp.Diff(want, p.dongle(t, m).Collect(t.Context())); diff != "" {
 			t.Errorf("a silent modem (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Ensure a modem that hangs costs its own figures and no more than the limit of
+// their reading; its address is told.
+func TestDongle_Collect_hangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, healthy)
+		m := p.modem()
+		m.TrafficFn = func(ctx context.Context) (hilink.Traffic, error) {
+			<-ctx.Done()
+			return hilink.Traffic{}, ctx.Err()
+		}
+		m.SignalFn = func(ctx context.Context) (hilink.Signal, error) { return hilink.Signal{}, ctx.Err() }
+		d := p.dongle(t, m)
+		d.ReadLimit = 2500 * time.Millisecond
+		got := d.Collect(t.Context())
+		if took := time.Since(start()); took != d.ReadLimit {
+			t.Errorf("it took %v", took)
+		}
+		if diff := cmp.Diff(hosts.Dongle{ExternalIP: ptr(oldIP.String()), Connected: true}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

@@ -36,6 +36,8 @@ type Ladder struct {
 	AcceptUnchanged bool
 	// StepLimit bounds each method and each repair.
 	StepLimit time.Duration
+	// Limits are those of steps that need another than StepLimit, by step.
+	Limits map[int]time.Duration
 	// Holds are how long mobile data is kept off, one try each.
 	Holds []time.Duration
 	// Poll is how often a modem is asked.
@@ -93,6 +95,13 @@ func (l *Ladder) Toggle(ctx context.Context, d *Dongle, hooks Hooks) (tasks.Togg
 		return tasks.ToggleOutcome{}, err
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
+	if d.ShareHub != nil {
+		release, err := d.ShareHub(ctx)
+		if err != nil {
+			return tasks.ToggleOutcome{}, err
+		}
+		defer release()
+	}
 	t := &toggle{Ladder: l, d: d, hooks: hooks}
 	if u, err := d.unfinished(); err == nil && !u.nothing() {
 		// That already is work on the modem.
@@ -136,7 +145,7 @@ func (t *toggle) climb(ctx context.Context) (tasks.ToggleOutcome, error) {
 			return tasks.ToggleOutcome{Step: reached}, err
 		}
 		if r == skipped {
-			continue
+			continue // what was known of the dongle still holds
 		}
 		ran, last, ip = step, r, addr
 		if r == changed || (r == unchanged && (step != 2 || t.AcceptUnchanged)) {
@@ -151,43 +160,96 @@ func (t *toggle) climb(ctx context.Context) (tasks.ToggleOutcome, error) {
 
 // step runs one step, or each way of step 2 until the address differs.
 func (t *toggle) step(ctx context.Context, step int) (result, netip.Addr, error) {
-	if step != 2 {
-		repair := t.Repairs[step]
-		return t.timed(ctx, step, "", func(ctx context.Context) (result, netip.Addr, error) {
-			if repair == nil {
-				return skipped, netip.Addr{}, ErrUnavailable
-			}
-			if err := repair(ctx, t.d); err != nil {
-				if errors.Is(err, ErrUnavailable) {
-					return skipped, netip.Addr{}, err
-				}
-				// It may have helped all the same, or have done no harm.
-				r, ip := t.look(ctx)
-				return r, ip, err
-			}
-			return t.awaitAny(ctx)
-		})
+	if step == 2 {
+		return t.network(ctx)
 	}
-	best, bestIP := noAddress, netip.Addr{}
+	repair := t.Repairs[step]
+	return t.timed(ctx, step, "", func(limited context.Context) (result, netip.Addr, error) {
+		if repair == nil {
+			return skipped, netip.Addr{}, ErrUnavailable
+		}
+		if err := repair(limited, t.d); err != nil {
+			if errors.Is(err, ErrUnavailable) {
+				return skipped, netip.Addr{}, err
+			}
+			// It may have helped all the same, or have done no harm; and the
+			// step's time may be over.
+			r, ip := t.look(ctx)
+			return r, ip, err
+		}
+		noteWait(limited, waitConnected)
+		return t.awaitAny(limited)
+	})
+}
+
+// network is step 2: it goes through its ways until the address differs.
+func (t *toggle) network(ctx context.Context) (result, netip.Addr, error) {
+	last, lastIP := noAddress, netip.Addr{}
+	for i, w := range t.ways() {
+		way := w.do
+		if i > 0 && t.limit(ctx, 2) < t.StepLimit/4 {
+			way = func(context.Context) (result, netip.Addr, error) { return skipped, netip.Addr{}, errNoTime }
+		}
+		r, ip, err := t.timed(ctx, 2, string(w.method), way)
+		if err != nil || r == changed {
+			return r, ip, err
+		}
+		if r != skipped {
+			last, lastIP = r, ip
+		}
+	}
+	if last == noAddress {
+		// A way that failed may have left the dongle as it was, and it works, or
+		// it has come back since.
+		last, lastIP = t.look(ctx)
+		if ctx.Err() != nil {
+			return noAddress, netip.Addr{}, context.Cause(ctx)
+		}
+	}
+	return last, lastIP, nil
+}
+
+// errNoTime is why a way of step 2 is passed over.
+var errNoTime = errors.New("the time that is left is needed for the steps that follow")
+
+// way is one try of step 2.
+type way struct {
+	method Method
+	do     func(context.Context) (result, netip.Addr, error)
+}
+
+// ways are those of step 2, in order.
+func (t *toggle) ways() (out []way) {
 	for _, m := range t.Methods {
-		ways := []func(context.Context) (result, netip.Addr, error){t.netMode}
-		if m == MethodDataswitch {
-			ways = ways[:0]
-			for _, h := range t.Holds {
-				ways = append(ways, func(ctx context.Context) (result, netip.Addr, error) { return t.dataswitch(ctx, h) })
-			}
+		if m != MethodDataswitch {
+			out = append(out, way{m, t.netMode})
+			continue
 		}
-		for _, way := range ways {
-			r, ip, err := t.timed(ctx, 2, string(m), way)
-			if err != nil || r == changed {
-				return r, ip, err
-			}
-			if r == unchanged || best == unchanged {
-				best, bestIP = r, ip
-			}
+		for _, hold := range t.Holds {
+			out = append(out, way{m, func(ctx context.Context) (result, netip.Addr, error) { return t.dataswitch(ctx, hold) }})
 		}
 	}
-	return best, bestIP, nil
+	return out
+}
+
+// limit is how long the next way of a step may take: what the toggle's own time
+// leaves if each repair that may follow is to have its limit, too.
+func (t *toggle) limit(ctx context.Context, step int) time.Duration {
+	own, another := t.Limits[step]
+	if !another {
+		own = t.StepLimit
+	}
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return own
+	}
+	left := time.Until(end)
+	for later := step + 1; later <= 4; later++ {
+		if later == 2 || t.Repairs[later] != nil {
+			left -= t.StepLimit
+		}
+	}
+	return min(left, own)
 }
 
 // timed runs one way of a step within its limit and writes down how it went. An
@@ -200,10 +262,19 @@ func (t *toggle) timed(ctx context.Context, step int, method string, way func(co
 	began := time.Now()
 	t.prog.Steps = append(t.prog.Steps, tasks.ToggleStep{Step: step, Method: method, Outcome: "running"})
 	t.hooks.Progress(ctx, t.prog)
-	limited, cancel := context.WithTimeoutCause(ctx, t.StepLimit, fmt.Errorf("no effect within %s", t.StepLimit))
+	limit := t.limit(ctx, step)
+	if limit < t.StepLimit/4 {
+		limit = t.StepLimit // there isn't enough for all of them: whoever comes first is served
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no effect within %s", limit.Round(100*time.Millisecond)))
 	defer cancel()
-	r, ip, err := way(limited)
 	s := &t.prog.Steps[len(t.prog.Steps)-1]
+	waits := newWaits(func(all []tasks.ToggleWait) {
+		s.Waits = all
+		t.hooks.Progress(ctx, t.prog)
+	})
+	r, ip, err := way(waits.in(limited))
+	s.Waits = waits.end()
 	s.Outcome, s.Reason, s.DurationMS = r.String(), words(err), time.Since(began).Milliseconds()
 	t.prog.NewIP = text(ip)
 	if ctx.Err() != nil {

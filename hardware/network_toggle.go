@@ -19,7 +19,7 @@ const (
 // netMode sets the mode to automatic, then to LTE, then back to what it was:
 // leaving and joining the network is what brings a new address. The original
 // mode comes back whatever happens.
-func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err error) {
+func (t *toggle) netMode(ctx context.Context) (result, netip.Addr, error) {
 	original, err := t.d.Modem.NetMode(ctx)
 	if err != nil {
 		return noAddress, netip.Addr{}, fmt.Errorf("reading the net mode: %w", err)
@@ -31,32 +31,32 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 	if err := t.d.leave(func(u *unfinished) { u.NetMode = &original }); err != nil {
 		return noAddress, netip.Addr{}, err
 	}
-	mode := func(m string) hilink.NetMode {
-		n := original // with the bands that are set
-		n.Mode = m
-		return n
-	}
-	away := now != original.Mode // from the original mode, or perhaps so
-	defer func() {
-		if !away {
-			err = errors.Join(err, t.d.leave(func(u *unfinished) { u.NetMode = nil }))
-			return
-		}
+	dropped, away, err := t.switchModes(ctx, now, original)
+	if away {
 		restoreErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetNetMode(ctx, original) })
 		if restoreErr != nil {
-			err = errors.Join(err, fmt.Errorf("putting back net mode %s: %w", original.Mode, restoreErr))
-			return
+			return noAddress, netip.Addr{}, errors.Join(err, fmt.Errorf("putting back net mode %s: %w", original.Mode, restoreErr))
 		}
-		err = errors.Join(err, t.d.leave(func(u *unfinished) { u.NetMode = nil }))
-	}()
-	dropped := false
+	}
+	err = errors.Join(err, t.d.leave(func(u *unfinished) { u.NetMode = nil }))
+	if err != nil {
+		return t.after(ctx, away, dropped, err)
+	}
+	return t.awaitNew(ctx, dropped)
+}
+
+// switchModes sets the modes one after the other, the original one last. away
+// tells that the modem is in another than the original one, or perhaps so.
+func (t *toggle) switchModes(ctx context.Context, now string, original hilink.NetMode) (dropped, away bool, err error) {
+	away = now != original.Mode
 	for i, m := range []string{modeAuto, modeLTE, original.Mode} {
 		if i == 2 && now == m {
 			break // LTE was the original mode
 		}
-		if err := t.setMode(ctx, mode(m)); err != nil {
-			away = away || m != original.Mode && !untouched(err)
-			return noAddress, netip.Addr{}, fmt.Errorf("setting net mode %s: %w", m, err)
+		mode := original // with the bands that are set
+		mode.Mode = m
+		if err := t.setMode(ctx, mode); err != nil {
+			return dropped, away || m != original.Mode && !untouched(err), fmt.Errorf("setting net mode %s: %w", m, err)
 		}
 		away = m != original.Mode
 		was := now
@@ -65,11 +65,26 @@ func (t *toggle) netMode(ctx context.Context) (r result, ip netip.Addr, err erro
 		}
 		left, err := t.awaitDrop(ctx)
 		if err != nil {
-			return noAddress, netip.Addr{}, err
+			return dropped, away, err
 		}
 		dropped = dropped || left
 	}
-	return t.awaitNew(ctx, dropped)
+	return dropped, away, nil
+}
+
+// after is what a way came to that broke off. Putting the modem in order takes
+// it through its network, too, where it had got so far: that may have brought
+// what was wanted.
+func (t *toggle) after(ctx context.Context, moved, dropped bool, err error) (result, netip.Addr, error) {
+	if !moved || ctx.Err() != nil {
+		return noAddress, netip.Addr{}, err
+	}
+	if left, dropErr := t.awaitDrop(ctx); dropErr == nil {
+		if r, ip, newErr := t.awaitNew(ctx, dropped || left); newErr == nil && r == changed {
+			return r, ip, err
+		}
+	}
+	return noAddress, netip.Addr{}, err
 }
 
 // setMode writes a mode, again and again while the modem is too busy or
@@ -90,8 +105,10 @@ func (t *toggle) bring(ctx context.Context, set func(context.Context) error) err
 	ctx, cancel := context.WithTimeoutCause(ctx, t.RestoreLimit, fmt.Errorf("not taken within %s", t.RestoreLimit))
 	defer cancel()
 	return t.insist(ctx, func() error { return set(ctx) }, func(err error) bool {
-		_, refused := errors.AsType[*hilink.Error](err)
-		return refusedForNow(err) || !refused && !errors.Is(err, hilink.ErrClosed)
+		if refused, ok := errors.AsType[*hilink.Error](err); ok {
+			return !refused.Final()
+		}
+		return !errors.Is(err, hilink.ErrClosed)
 	})
 }
 
@@ -126,37 +143,41 @@ const codeDialling = 112001
 
 // dataswitch turns mobile data off, holds it off, and turns it on again. It is
 // turned on whatever happens.
-func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (r result, ip netip.Addr, err error) {
+func (t *toggle) dataswitch(ctx context.Context, hold time.Duration) (result, netip.Addr, error) {
 	left, _ := t.d.unfinished() // unreadable, so no use to anybody
-	off := left.DataOff         // since a killed toggle; or perhaps so
 	if err := t.d.leave(func(u *unfinished) { u.DataOff = true }); err != nil {
 		return noAddress, netip.Addr{}, err
 	}
-	defer func() {
-		if !off {
-			err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
-			return
-		}
+	off, err := t.switchData(ctx, hold)
+	if err != nil {
+		off = off || left.DataOff // since a killed toggle
+	}
+	if off {
 		onErr := t.restore(ctx, func(ctx context.Context) error { return t.d.Modem.SetDataSwitch(ctx, true) })
 		if onErr != nil {
-			err = errors.Join(err, fmt.Errorf("switching mobile data on again: %w", onErr))
-			return
+			return noAddress, netip.Addr{}, errors.Join(err, fmt.Errorf("switching mobile data on again: %w", onErr))
 		}
-		err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
-	}()
-	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }, refusedForNow); err != nil {
-		off = off || !untouched(err)
-		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data off: %w", err)
 	}
-	off = true
+	err = errors.Join(err, t.d.leave(func(u *unfinished) { u.DataOff = false }))
+	if err != nil {
+		return t.after(ctx, off, false, err)
+	}
+	return t.awaitNew(ctx, true)
+}
+
+// switchData switches mobile data off and on. off tells that it is left off, or
+// perhaps so.
+func (t *toggle) switchData(ctx context.Context, hold time.Duration) (off bool, err error) {
+	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, false) }, refusedForNow); err != nil {
+		return !untouched(err), fmt.Errorf("switching mobile data off: %w", err)
+	}
 	if err := pause(ctx, hold); err != nil {
-		return noAddress, netip.Addr{}, err
+		return true, err
 	}
 	if err := t.insist(ctx, func() error { return t.d.Modem.SetDataSwitch(ctx, true) }, refusedForNow); err != nil {
-		return noAddress, netip.Addr{}, fmt.Errorf("switching mobile data on: %w", err)
+		return true, fmt.Errorf("switching mobile data on: %w", err)
 	}
-	off = false
-	return t.awaitNew(ctx, true)
+	return false, nil
 }
 
 // awaitDrop waits until the modem is off the network; false if it stays on.
@@ -180,14 +201,11 @@ func (t *toggle) awaitNew(ctx context.Context, dropped bool) (result, netip.Addr
 	settled := time.Now().Add(t.SettleLimit)
 	for {
 		s, err := t.d.Modem.Status(ctx)
-		switch {
-		case err == nil && !s.Connected():
+		if err == nil && !s.Connected() {
 			dropped = true
-		case err == nil:
-			ip, err := t.d.Prober.Look(ctx, t.d.Network)
-			if err == nil && (ip != t.old || dropped || time.Now().After(settled)) {
-				return t.compare(ip), ip, nil
-			}
+		} else if ip, err := t.d.Prober.Look(ctx, t.d.Network); err == nil && (ip != t.old || dropped || time.Now().After(settled)) {
+			// A modem that says nothing of itself may be back all the same.
+			return t.compare(ip), ip, nil
 		}
 		if err := pause(ctx, t.Poll); err != nil {
 			return noAddress, netip.Addr{}, err

@@ -14,6 +14,8 @@ type Router interface {
 	Find(subnet int) (netroute.State, error)
 	// Repair makes that right.
 	Repair(ctx context.Context, subnet int) error
+	// Fence keeps the dongle's address from the uplink, also before it is there.
+	Fence(ctx context.Context, subnet int) error
 }
 
 var _ Router = (*netroute.Router)(nil)

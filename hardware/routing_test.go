@@ -17,6 +17,7 @@ import (
 type fakeRouter struct {
 	FindFn   func(subnet int) (netroute.State, error)
 	RepairFn func(ctx context.Context, subnet int) error
+	FenceFn  func(ctx context.Context, subnet int) error
 }
 
 var _ hardware.Router = (*fakeRouter)(nil)
@@ -33,6 +34,13 @@ func (r *fakeRouter) Repair(ctx context.Context, subnet int) error {
 		return nil
 	}
 	return r.RepairFn(ctx, subnet)
+}
+
+func (r *fakeRouter) Fence(ctx context.Context, subnet int) error {
+	if r.FenceFn == nil {
+		return nil
+	}
+	return r.FenceFn(ctx, subnet)
 }
 
 var errRouting = errors.New("listing rules: no buffer space available")

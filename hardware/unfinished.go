@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"switchyard/hardware/hilink"
 )
@@ -98,16 +100,54 @@ func (t *toggle) putBack(ctx context.Context) error {
 // PutBack undoes what killed toggles left changed on the host's modems, one
 // dongle after the other, unless a toggle does so first.
 func (h *Host) PutBack(ctx context.Context) error {
+	return h.putBack(h.Ladder, func(d *Dongle) (*Lock, error) { return WaitLock(ctx, d.LockPath, nil) },
+		func(t *toggle) error { return t.putBack(ctx) })
+}
+
+// putBackEvery is how often a modem is asked again that would not take back what
+// a toggle had changed.
+const putBackEvery = 15 * time.Second
+
+// KeepInOrder is PutBack for as long as ctx lasts: a modem that hung for longer
+// than a toggle may wait for it takes its settings back when it is itself again.
+// It leaves a dongle alone that is being worked on.
+func (h *Host) KeepInOrder(ctx context.Context, log *slog.Logger) {
+	h.keepInOrder(ctx, putBackEvery, log)
+}
+
+func (h *Host) keepInOrder(ctx context.Context, every time.Duration, log *slog.Logger) {
+	if err := h.PutBack(ctx); err != nil && ctx.Err() == nil {
+		log.Error("could not put back what a killed toggle left changed; it is tried again", "every", every, "err", err)
+	}
+	brief := *h.Ladder // a toggle may be waiting for the dongle
+	brief.RestoreLimit = h.config.ModemTimeout.Std()
+	for pause(ctx, every) == nil {
+		err := h.putBack(&brief, func(d *Dongle) (*Lock, error) { return TryLock(d.LockPath) }, func(t *toggle) error {
+			err := t.putBack(ctx)
+			if err == nil {
+				log.Info("put back what a toggle had left changed", "subnet", t.d.Subnet)
+			}
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			log.Debug("could not put back yet what a toggle left changed", "err", err)
+		}
+	}
+}
+
+// putBack goes through the dongles that have something to put back.
+func (h *Host) putBack(l *Ladder, take func(*Dongle) (*Lock, error), put func(*toggle) error) error {
 	var errs []error
 	for _, d := range h.all() {
 		if u, err := d.unfinished(); err == nil && u.nothing() {
 			continue
 		}
-		lock, err := WaitLock(ctx, d.LockPath, nil)
+		lock, err := take(d)
 		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("dongle %d: %w", d.Subnet, err))...)
+			errs = append(errs, fmt.Errorf("dongle %d: %w", d.Subnet, err))
+			continue
 		}
-		if err := (&toggle{Ladder: h.Ladder, d: d}).putBack(ctx); err != nil {
+		if err := put(&toggle{Ladder: l, d: d}); err != nil {
 			errs = append(errs, fmt.Errorf("dongle %d: %w", d.Subnet, err))
 		}
 		errs = append(errs, lock.Unlock())

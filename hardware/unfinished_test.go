@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -150,4 +151,71 @@ func TestPuttingBackIsTheTogglesWork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Ensure a modem that would not take its settings back, and comes to itself
+// later, is put in order without another toggle or restart.
+func TestModemsAreKeptInOrder(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	m := simhilink.New(simhilink.Options{Subnet: 11, Reattach: 20 * time.Millisecond})
+	if err := m.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	m.SetFaults(simhilink.Faults{HTML: true})
+	c := configs.Default()
+	c.Host.Name, c.Host.ServerIP, c.Host.EchoURLs, c.Host.StateDir = "h1", "198.51.100.7", []string{"http://ip.example.com/"}, t.TempDir()
+	c.Host.Dongles = []configs.Dongle{{Subnet: 11, Modem: m.URL(), Gateway: m.Gateway()}}
+	c.Toggle.RestoreLimit = configs.Duration(50 * time.Millisecond)
+	h, err := hardware.NewHost(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	file := filepath.Join(c.Host.StateDir, "dongle-11.unfinished")
+	left := `{"net_mode":{"Mode":"03","NetworkBand":"2000004400000","LTEBand":"80800D5"}}`
+	if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keeping, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	failed := make(chan struct{}, 1)
+	log := slog.New(whenSaid{slog.DiscardHandler, func(r slog.Record) {
+		if r.Level == slog.LevelError {
+			failed <- struct{}{}
+		}
+	}})
+	go func() {
+		defer close(ended)
+		h.KeepInOrderEvery(keeping, 10*time.Millisecond, log)
+	}()
+	select {
+	case <-failed: // it would not take it
+	case <-ctx.Done():
+		t.Fatal("nothing was said of a modem that takes nothing back")
+	}
+	m.SetFaults(simhilink.Faults{})
+	if err := m.WaitFor(ctx, func(all []simhilink.Entry) bool { return m.Mode().Mode == "03" }); err != nil {
+		t.Error(err)
+	}
+	end()
+	<-ended
+	if got := m.Mode(); got.Mode != "03" {
+		t.Errorf("net mode is %+v, want 03", got)
+	}
+}
+
+// whenSaid calls a function for each record.
+type whenSaid struct {
+	slog.Handler
+	do func(slog.Record)
+}
+
+func (h whenSaid) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h whenSaid) Handle(_ context.Context, r slog.Record) error {
+	h.do(r)
+	return nil
 }

@@ -1,5 +1,6 @@
 // Package hosts is the registry of proxy hosts in Redis: who they are, whether
-// they are alive, and the last known state of their dongles.
+// they are alive, the last known state of their dongles, and what became of the
+// pushes of it.
 //
 // A host's worker writes, everybody reads. All of a host lies under its own
 // prefix (sw:v1:h:<host>:…) but for its name in the set of hosts. A host is
@@ -72,12 +73,32 @@ type Info struct {
 	// where the USB can't be read.
 	Physical int            `json:"physical"`
 	Hub      *tasks.HubInfo `json:"hub_info,omitempty"`
+	// USB is where its dongles hang, by subnet, as far as that is known.
+	USB map[int]USBPlace `json:"usb,omitempty"`
 	// Fault is why nothing but the name could be read.
 	Fault error `json:"-"`
 }
 
 // Has reports whether the host has the dongle.
 func (i *Info) Has(subnet int) bool { return slices.Contains(i.Dongles, subnet) }
+
+// USBPlace is where a dongle hangs on the USB, and what is plugged in there.
+type USBPlace struct {
+	Path string `json:"path" example:"1-3.4.2" doc:"Of its device, as the kernel names it"`
+	Hub  string `json:"hub" example:"1-3.4"`
+	Port int    `json:"port" example:"2" doc:"Of the hub"`
+	// State is what is there: see the constants.
+	State string `json:"state" enum:"modem,storage,other,absent,stuck" doc:"storage: it shows itself as a disk; other: no modem; stuck: the kernel does not come back from a call about it"`
+}
+
+// The states of a USBPlace.
+const (
+	USBModem   = "modem"
+	USBStorage = "storage" // it shows itself as a disk
+	USBOther   = "other"   // no modem
+	USBAbsent  = "absent"  // nothing
+	USBStuck   = "stuck"   // the kernel doesn't come back from a call about it
+)
 
 // Dongle is what was last collected of one dongle.
 type Dongle struct {
@@ -118,10 +139,15 @@ func (r *Registry) All(ctx context.Context) ([]*Info, error) {
 	if err != nil {
 		return nil, unavailable("reading hosts", err)
 	}
+	sort.Strings(names)
+	return r.Infos(ctx, names)
+}
+
+// Infos returns those of the hosts named that there are, as All does.
+func (r *Registry) Infos(ctx context.Context, names []string) ([]*Info, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	sort.Strings(names)
 	keys := make([]string, len(names))
 	for i, n := range names {
 		keys[i] = infoKey(n)
@@ -201,6 +227,7 @@ func (r *Registry) SetLastToggle(ctx context.Context, host string, subnet int, a
 type State struct {
 	Dongles    map[int]Dongle
 	LastToggle map[int]time.Time
+	Rotations  map[int]Rotations
 	// Fault is why some of it is missing.
 	Fault error
 }
@@ -222,10 +249,12 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 	}
 	dongles := make([]*redis.MapStringStringCmd, len(hosts))
 	toggles := make([]*redis.MapStringStringCmd, len(hosts))
+	rotations := make([]*redis.MapStringStringCmd, len(hosts))
 	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, h := range hosts {
 			dongles[i] = p.HGetAll(ctx, donglesKey(h))
 			toggles[i] = p.HGetAll(ctx, togglesKey(h))
+			rotations[i] = p.HGetAll(ctx, rotationsKey(h))
 		}
 		return nil
 	})
@@ -234,13 +263,15 @@ func (r *Registry) States(ctx context.Context, hosts []string) ([]State, error) 
 	}
 	out := make([]State, len(hosts))
 	for i, h := range hosts {
-		for _, err := range []error{dongles[i].Err(), toggles[i].Err()} {
+		for _, err := range []error{dongles[i].Err(), toggles[i].Err(), rotations[i].Err()} {
 			if err != nil && !wrongKind(err) {
 				return nil, unavailable("reading the dongles of host "+h, err)
 			}
 		}
 		out[i] = parseState(h, dongles[i].Val(), toggles[i].Val())
-		out[i].Fault = errors.Join(out[i].Fault, dongles[i].Err(), toggles[i].Err())
+		var fault error
+		out[i].Rotations, fault = parseRotations(h, rotations[i].Val())
+		out[i].Fault = errors.Join(out[i].Fault, fault, dongles[i].Err(), toggles[i].Err(), rotations[i].Err())
 	}
 	return out, nil
 }

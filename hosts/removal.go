@@ -39,7 +39,10 @@ func (r *Registry) Remove(ctx context.Context, name string, now time.Time) error
 // Error: ErrOnline, if the host has come back meanwhile.
 func (r *Registry) Forget(ctx context.Context, name string) error {
 	res, err := forgetScript.Run(ctx, r.rdb,
-		[]string{registrationKey(name), hostsKey, infoKey(name), donglesKey(name), togglesKey(name)}, name).Text()
+		[]string{
+			registrationKey(name), hostsKey, infoKey(name), donglesKey(name), togglesKey(name), addressesKey(name), rotationsKey(name),
+			pushesKey(name),
+		}, name).Text()
 	if err != nil {
 		return unavailable(fmt.Sprintf("forgetting host %s", name), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/events"
 	"switchyard/tasks"
 )
 
@@ -82,7 +83,7 @@ func prefixed(prefix string, keys ...string) []string {
 
 // HostAccess is that of a proxy host's worker: its own two queues and what lies
 // under its own prefix. Of what all share it may only add: to what is owed, to
-// the events, to the names of hosts and queues. docs/redis.md tells what that is
+// the events of jobs and hosts, to the names of hosts and queues. docs/redis.md tells what that is
 // good for in wrong hands.
 func HostAccess(host string) Access {
 	h := home(host)
@@ -92,9 +93,9 @@ func HostAccess(host string) Access {
 	return append(Access{
 		{Commands: slices.Concat(reads, writes, scripts), Keys: own},
 		// What scripts may name; what they may do with it follows.
-		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", owedKey, streamKey, queuesKey, hostsKey), prefixed("~", serverKeys...))},
+		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", owedKey, streamKey, events.HostStream, queuesKey, hostsKey), prefixed("~", serverKeys...))},
 		{Commands: words("zadd"), Keys: []string{"%W~" + owedKey}},
-		{Commands: words("xadd"), Keys: []string{"%W~" + streamKey}},
+		{Commands: words("xadd"), Keys: prefixed("%W~", streamKey, events.HostStream)},
 		{Commands: words("sadd"), Keys: prefixed("%W~", queuesKey, hostsKey)},
 		{Commands: words("publish"), Channels: append(bells, "&"+owedBell)},
 		{Commands: words("subscribe unsubscribe"), Channels: append(bells, "&"+h.cancels())},

@@ -124,6 +124,9 @@ func (c *Claim) Finish(ctx context.Context, e End) error {
 
 // finish ends job j held by owner, or by nobody ("").
 func (s *Store) finish(ctx context.Context, j *Job, owner string, e End) error {
+	if j.Fleeting {
+		return s.vanish(ctx, j, owner)
+	}
 	h := j.home()
 	rec := h.record(j.ID)
 	join, order, owed, entry := rec, rec, rec, ""

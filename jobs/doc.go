@@ -30,6 +30,9 @@
 //     of starts or ends, the same script (claim.lua, finish.lua) notes it in
 //     the set of debts (Owed); package delivery turns debts into jobs of their
 //     own and strikes them off only then.
+//   - What comes by the clock comes once. due.lua makes the job that is due on a
+//     host in a period unless there has been one, whoever asks and how often; such
+//     a job leaves nothing behind (vanish.lua).
 //   - A repeat is answered as the first. Under an Idempotency-Key a request has
 //     its turn (begin.lua, turn.lua) and its answer is kept, whatever it asks;
 //     and accept.lua remembers the job, which a repeat finds (seen.lua) where no

@@ -153,6 +153,7 @@ func (s *Store) dropTasks(ctx context.Context, tx *redis.Tx, host string) error 
 			drop = append(drop, prefix+k)
 		}
 	}
+	drop = append(drop, home(host).due(tasks.Push))
 	_, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.SRem(ctx, queuesKey, tasks.HostQueue(host), tasks.HostStatusQueue(host))
 		p.Del(ctx, drop...)

@@ -61,6 +61,8 @@ type Job struct {
 	Limit             time.Duration
 	MaxTries          int
 	Once              bool
+	// Fleeting: it is forgotten when it ends (see AcceptDue).
+	Fleeting bool
 
 	Created, Started, Completed time.Time // zero where not yet
 	// Expires is when it ends if no worker has taken it up; zero: never. Each
@@ -142,7 +144,7 @@ func parseJob(h home, id string, m map[string]string) (j *Job, ok bool, err erro
 		ChatID: about.ChatID, Host: about.Host, Subnet: about.Subnet, Queue: spec.Queue,
 		Payload: json.RawMessage(m["payload"]), Parent: spec.Parent, CallbackURL: spec.CallbackURL,
 		JoinKey: spec.JoinKey, OrderKey: spec.OrderKey,
-		Limit: time.Duration(spec.LimitMS) * time.Millisecond, MaxTries: spec.MaxTries, Once: m["once"] == "1",
+		Limit: time.Duration(spec.LimitMS) * time.Millisecond, MaxTries: spec.MaxTries, Once: m["once"] == "1", Fleeting: m["fleeting"] == "1",
 		Created: time.UnixMilli(spec.Created).UTC(), Started: p.time("started"), Completed: p.time("completed"), Expires: p.time("expires"),
 		Waiting: m["waiting"] == "1", Holder: m["owner"], CancelAsked: m["cancel"] == "1",
 		Progress: p.raw("progress"), Result: p.raw("result"), Error: m["error"],

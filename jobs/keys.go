@@ -39,6 +39,7 @@ func (h home) record(id string) string   { return h.prefix() + "job:" + id }
 func (h home) audience(id string) string { return h.prefix() + "audience:" + id }
 func (h home) join(key string) string    { return h.prefix() + "join:" + key }
 func (h home) order(key string) string   { return h.prefix() + "order:" + key }
+func (h home) due(t tasks.Type) string   { return h.prefix() + "due:" + string(t) }
 func (h home) open() string              { return h.prefix() + "open" }
 func (h home) processes() string         { return h.prefix() + "processes" }
 func (h home) cancels() string           { return h.prefix() + "cancels" }

@@ -68,4 +68,6 @@ var (
 	beginScript    = script("begin")
 	turnScript     = script("turn")
 	seenScript     = script("seen")
+	dueScript      = script("due")
+	vanishScript   = script("vanish")
 )

@@ -59,6 +59,8 @@ type Options struct {
 	MaxCrashes int
 	// ProcessTTL is how long a process is believed alive after it said so.
 	ProcessTTL time.Duration
+	// Clock is this process' clock. nil: time.Now.
+	Clock func() time.Time
 }
 
 // Store is the records of all jobs.
@@ -77,6 +79,9 @@ type Store struct {
 
 // NewStore returns a store on the client. Close it when done.
 func NewStore(opt Options) *Store {
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
 	s := &Store{rdb: opt.Client, hub: opt.Hub, opt: opt, tasks: newTaskMaker()}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
@@ -92,17 +97,17 @@ func (s *Store) Close() error {
 // Now is Redis' clock: this process' clock and the offset last measured, so
 // that all processes agree on who is alive and what is due.
 func (s *Store) Now() time.Time {
-	return time.Now().Add(time.Duration(s.offset.Load()))
+	return s.opt.Clock().Add(time.Duration(s.offset.Load()))
 }
 
 // SyncClock measures the offset to Redis' clock. Error: ErrUnavailable.
 func (s *Store) SyncClock(ctx context.Context) error {
-	before := time.Now()
+	before := s.opt.Clock()
 	t, err := s.rdb.Time(ctx).Result()
 	if err != nil {
 		return unavailable("reading Redis' clock", err)
 	}
-	after := time.Now()
+	after := s.opt.Clock()
 	s.offset.Store(int64(t.Sub(before.Add(after.Sub(before) / 2))))
 	return nil
 }

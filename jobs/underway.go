@@ -3,6 +3,9 @@ package jobs
 import (
 	"context"
 	"strings"
+	"time"
+
+	"switchyard/tasks"
 )
 
 // UnderWay returns the unfinished jobs of a host that hold these join keys.
@@ -52,6 +55,27 @@ func (s *Store) UnderWayOn(ctx context.Context, joinKeys map[string][]string) (m
 		}
 	}
 	return out, nil
+}
+
+// TogglesSince tells since when the toggles of a host's dongles run that do, by
+// subnet. One that waits for its worker, again perhaps, is none of them. Error:
+// ErrUnavailable.
+func (s *Store) TogglesSince(ctx context.Context, host string, subnets []int) (map[int]time.Time, error) {
+	keys := make([]string, len(subnets))
+	for i, n := range subnets {
+		keys[i] = tasks.ToggleKey(n)
+	}
+	underWay, err := s.UnderWay(ctx, host, keys)
+	if err != nil {
+		return nil, err
+	}
+	started := map[int]time.Time{}
+	for _, j := range underWay {
+		if j.State == Running {
+			started[j.Subnet] = j.Started
+		}
+	}
+	return started, nil
 }
 
 func hostsOf(joinKeys map[string][]string) string {

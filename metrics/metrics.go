@@ -25,12 +25,17 @@ type Metrics struct {
 	swept     *prometheus.CounterVec
 	delivered *prometheus.CounterVec
 	delivery  *prometheus.HistogramVec
+	pushes    *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	answered  *prometheus.HistogramVec
 	inFlight  prometheus.Gauge
 	waiting   prometheus.Gauge
+	repairs   *prometheus.CounterVec
 	redisErr  *prometheus.CounterVec
 	redisTook *prometheus.HistogramVec
+
+	pushesDropped     prometheus.Counter
+	pushTook, pushAge prometheus.Observer
 }
 
 var (
@@ -68,10 +73,15 @@ func New(version string) *Metrics {
 	m.swept = counter("jobs_swept_total", "Jobs that a sweep took over (rescued), ended (expired, lost) or forgot (dropped).", "what")
 	m.delivered = counter("deliveries_total", "Tries at callbacks by how they ended: delivered, or the code of the failure.", "kind", "outcome")
 	m.delivery = histogram("delivery_duration_seconds", "Time that tries at callbacks took.", long, "kind")
+	m.pushes = counter("pushes_total", "Posts of a host's status by how they ended: delivered, or the code of the failure.", "receiver", "outcome")
+	m.pushesDropped = counter("pushes_dropped_total", "Pushes of a host's status that were too old to be posted when their turn came.").WithLabelValues()
+	m.pushTook = histogram("push_duration_seconds", "Time that posts of a host's status took.", long).WithLabelValues()
+	m.pushAge = histogram("push_age_seconds", "Time from the minute that a push is for to its posts.", long).WithLabelValues()
 	m.requests = counter("http_requests_total", "Requests answered, by route, method and class of the status.", "route", "method", "status")
 	m.answered = histogram("http_request_duration_seconds", "Time to the end of the answer, waiting for jobs included.", long, "route", "method")
 	m.inFlight = gauge("http_requests_in_flight", "Requests that are being answered.").WithLabelValues()
 	m.waiting = gauge("http_requests_waiting", "Requests that wait for the end of a job.").WithLabelValues()
+	m.repairs = counter("dongle_repairs_total", "Repairs of dongles' routing and addresses without a toggle, by how they ended: repaired, failed, not_permitted.", "dongle", "outcome")
 	m.redisErr = counter("redis_errors_total", "Commands that failed: cancelled by the caller, timeout, network, or refused by Redis (answer).", "kind")
 	m.redisTook = histogram("redis_command_duration_seconds", "Time to the answer of Redis, tries again included.", short, "command")
 

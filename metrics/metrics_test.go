@@ -30,10 +30,15 @@ func report(m *metrics.Metrics) {
 	m.Swept(1, 2, 3, 4)
 	m.Delivered("toggle/start", "", time.Millisecond)
 	m.Delivered("toggle/result", "timeout", 5*time.Second)
+	m.Pushed("main", "", 34*time.Millisecond)
+	m.Pushed("dev", "connect", time.Millisecond)
+	m.Pushing(2 * time.Second)
+	m.PushDropped()
 	m.RequestStarted()("/status", http.MethodGet, 0)
 	m.RequestStarted()("", "BREW", 404)
 	m.RequestStarted()
 	m.Waiting()
+	m.DongleRepaired(16, metrics.Repaired)
 }
 
 // full is everything that a process can tell.
@@ -46,8 +51,14 @@ func full(t *testing.T) *metrics.Metrics {
 	m.Look(func(context.Context) (metrics.Survey, error) {
 		return metrics.Survey{
 			Queues: []metrics.Queue{{Name: "delivery", Pending: 7, Active: 1, Scheduled: 2, Retry: 3, Oldest: 1500 * time.Millisecond}},
-			Hosts:  []metrics.Host{{Name: "seoul-1", Online: true, Dongles: 20, Connected: 19}, {Name: "busan-1", Dongles: 2}},
-			Debts:  &metrics.Debts{Open: 2, Oldest: time.Minute},
+			Hosts: []metrics.Host{
+				{
+					Name: "seoul-1", Online: true, Dongles: 20, Connected: 19, Rotations: 40, Unique: 38, Colliding: 2,
+					Radios: []metrics.Radio{{Subnet: 16, RSRP: ptr(-105.0), RSRQ: ptr(-9.5), RSSI: ptr(-79.0), SINR: ptr(-2.0), Quality: map[string]int{"rsrp": 2, "sinr": 2}}, {Subnet: 17}},
+				},
+				{Name: "busan-1", Dongles: 2},
+			},
+			Debts: &metrics.Debts{Open: 2, Oldest: time.Minute},
 		}, nil
 	})
 	return m
@@ -82,6 +93,11 @@ func TestWhatIsReportedIsTold(t *testing.T) {
 		`switchyard_jobs_swept_total{what="lost"} 3`,
 		`switchyard_deliveries_total{kind="toggle/start",outcome="delivered"} 1`,
 		`switchyard_deliveries_total{kind="toggle/result",outcome="timeout"} 1`,
+		`switchyard_pushes_total{outcome="delivered",receiver="main"} 1`,
+		`switchyard_pushes_total{outcome="connect",receiver="dev"} 1`,
+		`switchyard_push_duration_seconds_count 2`,
+		`switchyard_push_age_seconds_sum 2`,
+		`switchyard_pushes_dropped_total 1`,
 		`switchyard_http_requests_total{method="GET",route="/status",status="2xx"} 1`,
 		`switchyard_http_requests_total{method="other",route="none",status="4xx"} 1`,
 		`switchyard_http_requests_in_flight 1`,
@@ -93,6 +109,16 @@ func TestWhatIsReportedIsTold(t *testing.T) {
 		`switchyard_host_online{host="seoul-1"} 1`,
 		`switchyard_host_online{host="busan-1"} 0`,
 		`switchyard_host_dongles_connected{host="seoul-1"} 19`,
+		`switchyard_host_rotations{host="seoul-1"} 40`,
+		`switchyard_host_rotations{host="busan-1"} 0`,
+		`switchyard_host_unique_ip_ratio{host="seoul-1"} 0.95`,
+		`switchyard_host_ip_collisions{host="seoul-1"} 2`,
+		`switchyard_host_ip_collisions{host="busan-1"} 0`,
+		`switchyard_dongle_rsrp_dbm{host="seoul-1",subnet="16"} -105`,
+		`switchyard_dongle_rsrq_db{host="seoul-1",subnet="16"} -9.5`,
+		`switchyard_dongle_rssi_dbm{host="seoul-1",subnet="16"} -79`,
+		`switchyard_dongle_sinr_db{host="seoul-1",subnet="16"} -2`,
+		`switchyard_dongle_signal_quality{host="seoul-1",reading="rsrp",subnet="16"} 2`,
 		`switchyard_debts_open 2`,
 		`switchyard_debts_oldest_seconds 60`,
 		`go_goroutines `,
@@ -106,6 +132,8 @@ func TestWhatIsReportedIsTold(t *testing.T) {
 		t.Log(got)
 	}
 }
+
+func ptr[T any](v T) *T { return &v }
 
 func scrape(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -37,6 +38,21 @@ type Host struct {
 	Name               string
 	Online             bool
 	Dongles, Connected int
+	// Rotations are toggles that ended with an address, of late; Unique of them
+	// brought one that their dongle had not had.
+	Rotations, Unique int
+	// Colliding are the dongles that show the address of another one.
+	Colliding int
+	// Radios are those of its dongles that say something.
+	Radios []Radio
+}
+
+// Radio is what a dongle's modem says of its signal; what it doesn't say is nil.
+type Radio struct {
+	Subnet                 int
+	RSRP, RSRQ, RSSI, SINR *float64
+	// Quality is the level of each reading that has one, 5 the best, by its name.
+	Quality map[string]int
 }
 
 // Debts are those not settled yet.
@@ -76,13 +92,24 @@ var (
 	hostOnline  = desc("host_online", "Whether a proxy host says that it is alive: 1 or 0.", "host")
 	hostDongles = desc("host_dongles", "Dongles that a proxy host should have.", "host")
 	hostProbed  = desc("host_dongles_connected", "Dongles whose last probe brought an address.", "host")
+	hostRotated = desc("host_rotations", "Toggles in the window (per dongle the last 100, of 14 days) that ended with an address.", "host")
+	hostUnique  = desc("host_unique_ip_ratio", "Share of them whose address the dongle had not had before in the window.", "host")
+	hostCollide = desc("host_ip_collisions", "Dongles that show the public address of another dongle of their host.", "host")
+	dongleRSRP  = desc("dongle_rsrp_dbm", "RSRP of a dongle's modem, as last read.", "host", "subnet")
+	dongleRSRQ  = desc("dongle_rsrq_db", "RSRQ of a dongle's modem, as last read.", "host", "subnet")
+	dongleRSSI  = desc("dongle_rssi_dbm", "RSSI of a dongle's modem, as last read.", "host", "subnet")
+	dongleSINR  = desc("dongle_sinr_db", "SINR of a dongle's modem, as last read.", "host", "subnet")
+	dongleLevel = desc("dongle_signal_quality", "How good a reading (rsrp, rsrq, sinr) is: 5 very good to 1 very bad.", "host", "subnet", "reading")
 	debtsOpen   = desc("debts_open", "Starts and results of jobs that others have yet to be told of, before they become deliveries.")
 	debtsOldest = desc("debts_oldest_seconds", "How long the oldest of them has been owed.")
 )
 
 // Describe implements prometheus.Collector.
 func (s *surveyor) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{redisUp, queueTasks, queueOldest, hostOnline, hostDongles, hostProbed, debtsOpen, debtsOldest} {
+	for _, d := range []*prometheus.Desc{
+		redisUp, queueTasks, queueOldest, hostOnline, hostDongles, hostProbed, hostRotated, hostUnique, hostCollide,
+		dongleRSRP, dongleRSRQ, dongleRSSI, dongleSINR, dongleLevel, debtsOpen, debtsOldest,
+	} {
 		ch <- d
 	}
 }
@@ -105,6 +132,22 @@ func (s *surveyor) Collect(ch chan<- prometheus.Metric) {
 		send(hostOnline, flag(h.Online), h.Name)
 		send(hostDongles, float64(h.Dongles), h.Name)
 		send(hostProbed, float64(h.Connected), h.Name)
+		send(hostRotated, float64(h.Rotations), h.Name)
+		if h.Rotations > 0 {
+			send(hostUnique, float64(h.Unique)/float64(h.Rotations), h.Name)
+		}
+		send(hostCollide, float64(h.Colliding), h.Name)
+		for _, r := range h.Radios {
+			subnet := strconv.Itoa(r.Subnet)
+			for d, level := range map[*prometheus.Desc]*float64{dongleRSRP: r.RSRP, dongleRSRQ: r.RSRQ, dongleRSSI: r.RSSI, dongleSINR: r.SINR} {
+				if level != nil {
+					send(d, *level, h.Name, subnet)
+				}
+			}
+			for reading, level := range r.Quality {
+				send(dongleLevel, float64(level), h.Name, subnet, reading)
+			}
+		}
 	}
 	if got.Debts != nil {
 		send(debtsOpen, float64(got.Debts.Open))

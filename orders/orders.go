@@ -58,8 +58,8 @@ type Toggle struct {
 	OnlineOnly bool
 }
 
-// Toggle finds the host and drafts the job.
-func (d *Desk) Toggle(ctx context.Context, t Toggle) (tasks.Draft, error) {
+// Toggle finds the host, notes its name in t, and drafts the job.
+func (d *Desk) Toggle(ctx context.Context, t *Toggle) (tasks.Draft, error) {
 	h, err := d.Host(ctx, t.Host, t.ServerIP, t.OnlineOnly)
 	if err == nil && !t.OnlineOnly && !h.Has(t.Subnet) {
 		h, err = d.Host(ctx, t.Host, t.ServerIP, true) // it may be new
@@ -67,6 +67,7 @@ func (d *Desk) Toggle(ctx context.Context, t Toggle) (tasks.Draft, error) {
 	if err != nil {
 		return tasks.Draft{}, err
 	}
+	t.Host = h.Name
 	if !h.Has(t.Subnet) {
 		return tasks.Draft{}, &RefusalError{Code: "unknown_dongle", Field: "port", Words: fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.Subnet)}
 	}

@@ -2,9 +2,9 @@
 // transition of a record that happens once however many schedulers run, so
 // there is no leader: start as many as you like, kill any of them.
 //
-// For now that is the sweep: orphaned jobs are taken over, expired ones ended,
-// old ones forgotten (package jobs); and what is left of removed hosts is cleared
-// away.
+// That is the sweep: orphaned jobs are taken over, expired ones ended, old ones
+// forgotten (package jobs), and what is left of removed hosts is cleared away.
+// And it is the minute: every host that is online pushes its status (Pushes).
 package scheduler
 
 import (
@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"time"
 
+	"switchyard/configs"
 	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/metrics"
@@ -27,11 +28,22 @@ type Options struct {
 	Log           *slog.Logger
 	// Meter counts what the sweeps do. Optional.
 	Meter *metrics.Metrics
+	// Push is how hosts push their status, as configured now. nil: they don't.
+	Push func() configs.Push
 }
 
-// Run sweeps until ctx ends. Whatever goes wrong is logged and tried again in
-// the next round.
+// Run does all of it until ctx ends. Whatever goes wrong is logged and tried
+// again in the next round.
 func Run(ctx context.Context, opt Options) {
+	all := []func(context.Context){func(ctx context.Context) { runSweeps(ctx, opt) }}
+	if opt.Push != nil {
+		p := &Pushes{Store: opt.Store, Registry: opt.Registry, Config: opt.Push, Log: opt.Log}
+		all = append(all, p.Run)
+	}
+	together(ctx, all...)
+}
+
+func runSweeps(ctx context.Context, opt Options) {
 	sweeper := opt.Store.NewSweeper(opt.Log)
 	t := time.NewTicker(opt.SweepInterval)
 	defer t.Stop()

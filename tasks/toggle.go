@@ -146,6 +146,15 @@ type ToggleStep struct {
 	Reason string `json:"reason,omitempty"`
 	// DurationMS is how long it took.
 	DurationMS int64 `json:"duration_ms"`
+	// Waits are what it waited for, in steps 3 and 4; the last one lasts while the
+	// step runs.
+	Waits []ToggleWait `json:"waits,omitempty"`
+}
+
+// ToggleWait is one wait of a step: for the device, its interface, the modem …
+type ToggleWait struct {
+	Name       string `json:"name"`
+	DurationMS int64  `json:"duration_ms"`
 }
 
 // CollectPayload asks a host for the state of its dongles.

@@ -19,6 +19,9 @@ const (
 	// Collect reads signal, traffic and address of every dongle of a host into
 	// its last known state. Payload CollectPayload, no result.
 	Collect Type = "collect"
+	// Push posts a host's status document to everybody who is to have it.
+	// Payload PushPayload, result PushResult.
+	Push Type = "push"
 	// Callback posts one document to one receiver. Payload CallbackPayload,
 	// result CallbackResult.
 	Callback Type = "callback"
@@ -55,6 +58,7 @@ type Spec struct {
 var specs = map[Type]Spec{
 	Toggle:    {Retryable: true, Owes: true, OwesStart: true, OnHost: true},
 	Collect:   {Retryable: true, OnHost: true},
+	Push:      {Once: true, OnHost: true},
 	Callback:  {Retryable: true},
 	CFBlock:   {Retryable: true, Owes: true},
 	CFRelease: {Retryable: true, Owes: true},
@@ -106,6 +110,10 @@ type Draft struct {
 	Expires time.Time
 	// Once: see Spec.Once.
 	Once bool
+	// Fleeting: it is forgotten as soon as it ends, stands in no index, and its
+	// changes are no events. For what comes by the clock and is told of
+	// elsewhere; see jobs.Store.AcceptDue.
+	Fleeting bool
 	// CallbackURL asked for by the request. Empty: none.
 	CallbackURL string
 	// Parent is the job that this one follows from. Empty: none.
@@ -124,8 +132,8 @@ const (
 // HostQueue is where the toggles and services of a host wait.
 func HostQueue(host string) string { return "host:" + host }
 
-// HostStatusQueue is where a host's collections wait, apart from the toggles
-// so that neither holds up the other.
+// HostStatusQueue is where a host's collections and pushes wait, apart from the
+// toggles so that neither holds up the other.
 func HostStatusQueue(host string) string { return "host:" + host + ":status" }
 
 // Subnets that a dongle may have.

@@ -171,10 +171,10 @@ func TestLostRing(t *testing.T) {
 	}
 	b.eventually(t, "the worker listens", func() bool { return listeners() == 1 })
 	b.ended(t, b.accept(t, callback()))
-	b.idle(t, f)
 	shut.Store(true)
 	must(t, b.rdb.Do(b.ctx, "CLIENT", "KILL", "TYPE", "pubsub").Err())
 	b.eventually(t, "the worker listens no more", func() bool { return listeners() == 0 })
+	b.idle(t, f) // what rang until then has been looked after
 	id := b.accept(t, callback())
 	if j := b.get(t, id); j.State != jobs.Queued || !f.held.Load() {
 		t.Errorf("it started though nobody heard of it: %+v", j)

@@ -21,6 +21,13 @@ type HostJobs struct {
 	// Now is Redis' clock.
 	Now func() time.Time
 	Log *slog.Logger
+	// Toggles hears how each toggle goes, beside Log. Optional.
+	Toggles *slog.Logger
+	// CollectLimit is the longest that reading all dongles may take. 0: as long
+	// as their modems do.
+	CollectLimit time.Duration
+
+	collections collections
 }
 
 // Toggle is the handler of tasks.Toggle. A toggle that brought no address is a
@@ -30,14 +37,25 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 	if err := json.Unmarshal(r.Payload, &p); err != nil {
 		return GiveUp(fmt.Errorf("unreadable payload: %w", err), nil)
 	}
+	told := h.startToggleLog(r.Job, p.Subnet)
 	result := tasks.FailedToggle(p, 0)
-	d, err := h.Host.Dongle(p.Subnet)
+	out := h.toggle(ctx, r, told, &result, p.Subnet)
+	told.ended(result.ToggleOutcome, out)
+	return out
+}
+
+// toggle toggles a dongle, and writes into result what came of it.
+func (h *HostJobs) toggle(ctx context.Context, r *Run, told *toggleLog, result *tasks.ToggleResult, subnet int) Outcome {
+	var last tasks.ToggleProgress
+	d, err := h.Host.Dongle(subnet)
 	if err != nil {
 		return DoneBut(result, err)
 	}
 	result.ToggleOutcome, err = h.Host.Ladder.Toggle(ctx, d, hardware.Hooks{
 		Check: r.Check,
 		Progress: func(ctx context.Context, p tasks.ToggleProgress) {
+			last = p
+			told.progress(ctx, p)
 			if err := r.Progress(ctx, p); err != nil {
 				h.Log.Debug("progress not noted", "job", r.ID, "err", err)
 			}
@@ -47,8 +65,9 @@ func (h *HostJobs) Toggle(ctx context.Context, r *Run) Outcome {
 		return Release()
 	}
 	state := h.stateAfter(ctx, d, result.ToggleOutcome)
+	brought := rotation(r.ID, h.Now(), last, result.ToggleOutcome)
 	ended := func(ctx context.Context) error {
-		err := h.ended(ctx, p.Subnet, state)
+		err := h.ended(ctx, subnet, state, brought)
 		if errors.Is(err, hosts.ErrUnavailable) {
 			return fmt.Errorf("%w: %w", jobs.ErrUnavailable, err)
 		}
@@ -80,39 +99,30 @@ func (h *HostJobs) stateAfter(ctx context.Context, d *hardware.Dongle, out tasks
 	return d.Collect(ctx)
 }
 
+// rotation is what a toggle came to, for the share of new addresses; nil where
+// it brought none.
+func rotation(id string, at time.Time, p tasks.ToggleProgress, out tasks.ToggleOutcome) *hosts.Rotation {
+	if !out.Success || out.IP == nil {
+		return nil
+	}
+	r := &hosts.Rotation{ID: id, At: at, New: *out.IP}
+	if p.OldIP != nil {
+		r.Old = *p.OldIP
+	}
+	return r
+}
+
 // ended writes down what the end of a toggle tells about the dongle.
-func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle) error {
+func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle, brought *hosts.Rotation) error {
 	now := h.Now()
 	if err := h.Registry.SetLastToggle(ctx, h.Host.Name, subnet, now); err != nil {
 		return err
 	}
+	if brought != nil {
+		if err := h.Registry.NoteRotation(ctx, h.Host.Name, subnet, *brought); err != nil {
+			return err
+		}
+	}
 	state.Collected = now
-	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, state)
-}
-
-// Collect is the handler of tasks.Collect.
-func (h *HostJobs) Collect(ctx context.Context, _ *Run) Outcome {
-	if err := h.CollectNow(ctx); err != nil {
-		return GiveUp(err, nil)
-	}
-	return Done(nil)
-}
-
-// CollectNow reads every dongle into the registry. What could not be written
-// is the error; a modem that doesn't answer is none.
-func (h *HostJobs) CollectNow(ctx context.Context) error {
-	var errs []error
-	h.Host.Collect(ctx, func(subnet int, d hosts.Dongle) {
-		if ctx.Err() != nil {
-			return // cut short: says nothing about the dongle
-		}
-		d.Collected = h.Now()
-		if err := h.Registry.SetDongle(ctx, h.Host.Name, subnet, d); err != nil {
-			errs = append(errs, err)
-		}
-	})
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return errors.Join(errs...)
+	return h.know(ctx, subnet, state)
 }

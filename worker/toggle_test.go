@@ -261,7 +261,7 @@ func TestCollect(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(h.ctx)
 	cancel(jobs.ErrCancelAsked)
 	j := &worker.HostJobs{Host: h.host, Registry: h.registry, Now: h.store.Now, Log: discard}
-	if err := j.CollectNow(ctx); err == nil {
+	if err := func() error { _, err := j.CollectWithin(ctx, 0); return err }(); err == nil {
 		t.Error("it was cut short and says nothing")
 	}
 	if again, _, _ := h.dongle(t); !again.Connected || !again.Collected.Equal(d.Collected) {
@@ -271,7 +271,7 @@ func TestCollect(t *testing.T) {
 	closed := redis.NewClient(h.redis())
 	must(t, closed.Close())
 	j.Registry = hosts.New(closed, time.Minute)
-	if err := j.CollectNow(h.ctx); err == nil {
+	if err := func() error { _, err := j.CollectWithin(h.ctx, 0); return err }(); err == nil {
 		t.Error("it could not be written down and says nothing")
 	}
 }

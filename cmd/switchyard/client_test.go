@@ -56,6 +56,8 @@ func TestCommandsAgainstADemo(t *testing.T) {
 			"toggle 11 --host nowhere":                "No such host has registered.",
 			"toggle 11 --wait 201":                    "The field wait is not valid",
 			"status --server-ip 203.0.113.99":         "No such host has registered.",
+			"push --host nowhere":                     "No such host has registered.",
+			"push --wait 201":                         "The field wait is not valid",
 			"jobs list --limit 0":                     "The field limit is not valid",
 			"jobs list --state asleep":                "There is no such state.",
 			"jobs list --type teleport":               "There are no jobs of this type.",
@@ -78,6 +80,19 @@ func TestCommandsAgainstADemo(t *testing.T) {
 			p.exits(t, 0)
 			says(t, p.stdout, `"status": "ready"`, `"proxy_url": "socks5://198.51.100.7:10018"`, `"proxy_count": 8`)
 		}
+	})
+	t.Run("push", func(t *testing.T) {
+		t.Parallel()
+		p := run(t, options{}, at("push")...)
+		p.exits(t, 0)
+		silent(t, p.stderr)
+		if !regexp.MustCompile(`(?s)^\{\n  "status": "ready",\n.*"last_heartbeat_at": "\S+",\n.*\n\}\n\nRECEIVER +ADDRESS +STATUS +TIME +ANSWER\n` +
+			`proxy +127\.0\.0\.1:\d+ +200 +\d+ ms +\{"status":"received"\}\nsync +127\.0\.0\.1:\d+ +200 +.*\n$`).MatchString(p.stdout.String()) {
+			t.Errorf("printed %s", p.stdout)
+		}
+		p = run(t, options{}, at("push", "--host", "demo", "--json")...)
+		p.exits(t, 0)
+		says(t, p.stdout, `"document": {`, `"receivers": [`, `"receiver": "sync"`, `"manual": true`, `"response": "{\"status\":\"received\"}"`)
 	})
 	t.Run("hosts", func(t *testing.T) {
 		t.Parallel()

@@ -156,6 +156,7 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl %s/toggle/12           # waits, and answers with the outcome", api)
 	say("   curl %s/status              # all dongles", api)
 	say("   curl %s/api/v1/jobs         # what was done", api)
+	say("   switchyard push --server %s   # the status that the host posts every minute", api)
 	say("   curl -X POST '%s/api/v1/cf/block?ip=192.0.2.44&chat_id=-12345678'   # has Cloudflare block an address", api)
 	say("   curl %s/_sim/say -d '{\"chat\": \"%s\", \"text\": \"/toggle 13\"}'   # a chat tells the bot, …", d.Telegram.URL(), app.DemoChat)
 	say("   curl %s/_sim/messages       # … and is told", d.Telegram.URL())

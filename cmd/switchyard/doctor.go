@@ -13,15 +13,18 @@ import (
 
 func (e *env) doctorCommand() *cobra.Command {
 	var roles []string
+	var user string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine whether switchyard can run here, and say what to do",
 		Long: `Examine the configuration, Redis and this machine for what some roles need, one
 line for each look: ok, warn or fail, what was found and what to do. Nothing is
-changed. Exit status 0, or 1 if anything failed.`,
+changed. For a worker with host.name that is the hardware, too: kernel, rights,
+hubs, dongles, and who else is after them; run it as root to have all of it seen.
+Exit status 0, or 1 if anything failed.`,
 		Example: `  switchyard doctor -c switchyard.yaml --role api,scheduler
-  switchyard doctor -c host.yaml --role worker --json`,
+  switchyard doctor -c host.yaml --role worker --user switchyard`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := chosenRoles(roles)
@@ -33,7 +36,7 @@ changed. Exit status 0, or 1 if anything failed.`,
 				findings = app.FaultFindings(err)
 			} else {
 				findings = append([]app.Finding{{Check: "configuration", Status: app.OK, Says: "can be used"}},
-					app.Doctor(cmd.Context(), app.DoctorOptions{Config: cfg, Roles: chosen})...)
+					app.Doctor(cmd.Context(), app.DoctorOptions{Config: cfg, Roles: chosen, User: user})...)
 			}
 			if err := printFindings(e.stdout, findings, asJSON); err != nil {
 				return err
@@ -45,6 +48,7 @@ changed. Exit status 0, or 1 if anything failed.`,
 		},
 	}
 	c.Flags().StringSliceVar(&roles, "role", []string{"api", "worker", "scheduler"}, "roles that are going to run here, with commas between them")
+	c.Flags().StringVar(&user, "user", "", "whose rights on a proxy host are examined (default: the units' user, switchyard, where root asks and there is one; else who asks)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return c
 }

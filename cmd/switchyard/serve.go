@@ -15,6 +15,7 @@ import (
 
 	"switchyard/app"
 	"switchyard/configs"
+	"switchyard/logs"
 )
 
 func (e *env) serveCommand() *cobra.Command {
@@ -34,16 +35,22 @@ another machine is refused while the first is online.
 
 SIGHUP reads the configuration again. Keys, networks, callbacks and certificates
 change at once; the log names what else differs, which takes a restart. A
-configuration with a fault changes nothing.`,
+configuration with a fault changes nothing. The files in logs.dir are opened anew.`,
 		Example: `  switchyard serve -c switchyard.yaml --role api,scheduler
   switchyard serve -c host.yaml --role worker`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := e.load()
 			if err != nil {
 				return err
 			}
-			opt := app.Options{Config: cfg, Log: e.logger(cfg.Log), Version: version, Notify: e.notifier()}
+			stderr := e.logger(cfg.Log)
+			files, err := logs.Open(cfg, stderr)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, files.Close()) }()
+			opt := app.Options{Config: cfg, Log: slog.New(files.App(stderr.Handler())), Files: files, Version: version, Notify: e.notifier()}
 			for _, r := range roles {
 				opt.Roles = append(opt.Roles, app.Role(strings.TrimSpace(r)))
 			}
@@ -51,16 +58,16 @@ configuration with a fault changes nothing.`,
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
-			return e.runReloading(cmd.Context(), a, opt.Log)
+			return e.runReloading(cmd.Context(), a, opt)
 		},
 	}
 	c.Flags().StringSliceVar(&roles, "role", []string{"api", "worker", "scheduler"}, "roles to run, with commas between them")
 	return c
 }
 
-// runReloading runs an app, and has it take over a changed configuration at
-// every SIGHUP.
-func (e *env) runReloading(ctx context.Context, a *app.App, log *slog.Logger) error {
+// runReloading runs an app, and at every SIGHUP has its log files opened anew and
+// has it take over a changed configuration.
+func (e *env) runReloading(ctx context.Context, a *app.App, opt app.Options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -74,7 +81,10 @@ func (e *env) runReloading(ctx context.Context, a *app.App, log *slog.Logger) er
 			case <-ctx.Done():
 				return
 			case <-hangups:
-				e.reload(a, log)
+				if err := opt.Files.Reopen(); err != nil {
+					opt.Log.Error("log files are not written to", "err", err)
+				}
+				e.reload(a, opt.Log)
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -143,13 +144,14 @@ func TestServeThatCannotStart(t *testing.T) {
 	}{
 		{"port in use", serving(srv.Addr(), "SWITCHYARD_HTTP_LISTEN="+taken.Addr().String()), "another program is using it"},
 		{"Redis without a file", serving(forgetful.Addr()), "appendonly"},
+		{"no place for files", serving(srv.Addr(), "SWITCHYARD_LOGS_DIR=/dev/null/logs"), "SWITCHYARD_LOGS_DIR: logs.dir: can't be made"},
 		{"wrong password", serving(srv.Addr(), "SWITCHYARD_REDIS_USERNAME=nobody", "SWITCHYARD_REDIS_PASSWORD=hunter2"), "redis.password"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := run(t, tt.opt, "serve")
 			p.exits(t, 1)
-			says(t, p.stderr, "\nswitchyard: ", tt.want)
+			says(t, p.stderr, "switchyard: ", tt.want)
 			if strings.Contains(p.stderr.String(), "hunter2") {
 				t.Error("the password is told")
 			}
@@ -167,4 +169,39 @@ func TestServeByFile(t *testing.T) {
 	p, _ := startServer(t, options{}, "-c", path, "--role", "api", "--role", "scheduler")
 	p.signal(t, syscall.SIGTERM)
 	p.exits(t, 0)
+}
+
+// Ensure with logs.dir a server writes its files there, has its own directory,
+// and opens them anew at SIGHUP.
+func TestServeWithFiles(t *testing.T) {
+	t.Parallel()
+	srv := startRedis(t)
+	dir := filepath.Join(t.TempDir(), "logs")
+	opt := serving(srv.Addr(), "SWITCHYARD_LOGS_DIR="+dir)
+	p, server := startServer(t, opt, "--role", "api")
+	if status := ask(t, server+"/toggle/30"); status != http.StatusNotFound {
+		t.Errorf("toggle: status %d", status)
+	}
+	again := run(t, opt, "serve", "--role", "api")
+	again.exits(t, 1)
+	says(t, again.stderr, "switchyard: SWITCHYARD_LOGS_DIR: logs.dir: another process writes its logs there")
+
+	app := filepath.Join(dir, "app.log")
+	if err := os.Rename(app, app+".1"); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGHUP)
+	p.stderr.await(t, `"msg":"configuration reloaded"`)
+	p.signal(t, syscall.SIGTERM)
+	p.exits(t, 0)
+	for path, want := range map[string]string{
+		app + ".1":                           `"msg":"listening"`,
+		app:                                  `"msg":"stopped"`,
+		filepath.Join(dir, "toggle_api.log"): "toggle refused host=seoul-1 subnet=30",
+	} {
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s has %q, %v", path, text, err)
+		}
+	}
 }

@@ -25,7 +25,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help"}} {
 		p := run(t, options{}, args...)
 		p.exits(t, 0)
-		says(t, p.stdout, "serve", "demo", "toggle", "status", "jobs", "hosts", "health", "key", "config", "doctor", "modem", "redis-acl", "version")
+		says(t, p.stdout, "serve", "demo", "toggle", "status", "push", "jobs", "hosts", "health", "key", "config", "doctor", "modem", "redis-acl", "version")
 		silent(t, p.stderr)
 	}
 	p := run(t, options{}, "serve", "--help")
@@ -70,6 +70,8 @@ func TestUsage(t *testing.T) {
 		{"health --url 127.0.0.1:8080", "is not a URL such as http://127.0.0.1:8080/healthz"},
 		{"health --url=", "is not a URL"},
 		{"health --timeout 0s", "--timeout 0s leaves no time for an answer"},
+		{"push now", `'switchyard push' takes no argument, not "now"`},
+		{"push --wait long", "invalid argument"},
 		{"status now", `'switchyard status' takes no argument, not "now"`},
 		{"doctor now", `'switchyard doctor' takes no argument, not "now"`},
 		{"doctor --role janitor", `unknown role "janitor": choose from api, worker, scheduler`},

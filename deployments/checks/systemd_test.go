@@ -20,7 +20,7 @@ var units = map[string]int{
 	"switchyard-api.service":       11,
 	"switchyard-worker.service":    11,
 	"switchyard-scheduler.service": 11,
-	"switchyard-host.service":      15,
+	"switchyard-host.service":      17,
 }
 
 // installed lays the units out as on a machine, with the program, and returns
@@ -116,6 +116,22 @@ func TestUnitsHaveNoCapability(t *testing.T) {
 	}
 }
 
+// Ensure a proxy host's unit lets through what the repairs of the USB write to, and
+// that no other unit sees a device.
+func TestHostReachesTheUSB(t *testing.T) {
+	t.Parallel()
+	for unit := range units {
+		private, allow, writes := []string{"yes"}, []string(nil), []string(nil)
+		if unit == "switchyard-host.service" {
+			private, allow, writes = []string{"no"}, []string{"char-usb_device rw"}, []string{"-/sys/bus/usb/drivers/usb -/sys/devices"}
+		}
+		s := settings(t, unit)
+		if !slices.Equal(s["PrivateDevices"], private) || !slices.Equal(s["DeviceAllow"], allow) || !slices.Equal(s["ReadWritePaths"], writes) || !slices.Equal(s["DevicePolicy"], []string{"closed"}) {
+			t.Errorf("%s: PrivateDevices=%q DeviceAllow=%q ReadWritePaths=%q DevicePolicy=%q", unit, s["PrivateDevices"], s["DeviceAllow"], s["ReadWritePaths"], s["DevicePolicy"])
+		}
+	}
+}
+
 // Ensure each unit runs a command and a configuration that the program takes,
 // with the credential in its place, and gives it longer to stop than it needs.
 func TestProgramTakesTheUnits(t *testing.T) {
@@ -164,6 +180,23 @@ func TestHostKeepsItsState(t *testing.T) {
 	}
 	if !strings.Contains(read(t, at("deployments/systemd/etc/host.yaml")), "state_dir: /var/lib/switchyard\n") {
 		t.Error("host.state_dir is not the unit's StateDirectory")
+	}
+}
+
+// Ensure each unit has a folder of its own for log files, the one that the
+// configuration and the docs name.
+func TestUnitsHaveFoldersForLogs(t *testing.T) {
+	t.Parallel()
+	for unit := range units {
+		if got := settings(t, unit)["LogsDirectory"]; !slices.Equal(got, []string{"%N"}) {
+			t.Errorf("%s: LogsDirectory=%q", unit, got)
+		}
+	}
+	if !strings.Contains(read(t, at("deployments/systemd/etc/host.yaml")), "\n  #dir: /var/log/switchyard-host\n") {
+		t.Error("logs.dir is not the LogsDirectory of switchyard-host.service")
+	}
+	if !strings.Contains(read(t, at("docs/deploy.md")), "\n    Environment=SWITCHYARD_LOGS_DIR=%L/%N\n") {
+		t.Error("docs/deploy.md doesn't name the LogsDirectory of a unit")
 	}
 }
 

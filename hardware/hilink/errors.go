@@ -27,6 +27,8 @@ const (
 	codeNotSupported      = 100002
 	codeNoRights          = 100003
 	codeBusy              = 100004
+	codeFormat            = 100005
+	codeParameter         = 100006
 	codeSaveFailed        = 100007
 	codeReadFailed        = 100008
 	codeFailed            = 100010
@@ -50,8 +52,8 @@ var words = map[int]string{
 	codeNotSupported:      "the modem doesn't support this request",
 	codeNoRights:          ErrLoginRequired.Error(),
 	codeBusy:              "the modem is busy",
-	100005:                "the modem can't read the request",
-	100006:                "the modem doesn't take a value of the request",
+	codeFormat:            "the modem can't read the request",
+	codeParameter:         "the modem doesn't take a value of the request",
 	codeSaveFailed:        "the modem can't save its settings",
 	codeReadFailed:        "the modem can't read its settings",
 	codeFailed:            "the modem failed",

@@ -95,6 +95,18 @@ func (e *Error) NetModeRefused() bool {
 	return e.Code >= 112001 && e.Code <= 112004 || e.Code == 112006 || e.Code == 112007
 }
 
+// Final reports whether the modem will refuse it however often it is asked: it
+// doesn't know the request, doesn't take its values, or wants another password.
+// Whatever else a modem refuses for may pass: somebody else at its web page,
+// sessions, a SIM that is busy.
+func (e *Error) Final() bool {
+	switch e.Code {
+	case codeFormat, codeParameter, 112003, 112004, 112007:
+		return true
+	}
+	return e.NotSupported() || e.wrongPassword() || e.locked()
+}
+
 func (e *Error) wrongPassword() bool {
 	return e.Code == codeWrongUser || e.Code == codeWrongPassword || e.Code == codeWrongPair
 }

@@ -10,6 +10,15 @@
 // T is N, unless somebody else's rule for the address names another table:
 // that rule is kept, and its table used.
 //
+// # The fence
+//
+//	ip route add unreachable default table T metric 1073741824 protocol 83
+//
+// The kernel drops the default route with the interface, and keeps the rule.
+// What binds to the address alone would then come to the main table, and leave
+// by the host's uplink: the fence stops it. It needs no dongle, so Fence puts it
+// up before there is one.
+//
 // # What it leaves alone
 //
 // Protocol 83 marks what was added here. Rules without that mark are never

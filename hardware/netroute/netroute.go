@@ -78,6 +78,23 @@ func (r *Router) Repair(ctx context.Context, subnet int) error {
 	return v.repair(ctx, k)
 }
 
+// Fence puts up what keeps a dongle's address from the host's uplink and needs no
+// dongle: the rule, and the last route of its table. Without it, programs that
+// bind to the address when the dongle comes would leave by the uplink until the
+// first repair. It does nothing where all of it stands. Errors: as Repair's.
+func (r *Router) Fence(ctx context.Context, subnet int) error {
+	k, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	v, err := see(k, subnet)
+	if err != nil {
+		return err
+	}
+	return v.fence(ctx, k)
+}
+
 // MayChange tells whether this process may change rules and routes: nil,
 // ErrNotPermitted, or what kept it from finding out. It changes nothing.
 func (r *Router) MayChange() error {

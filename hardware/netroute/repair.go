@@ -16,13 +16,7 @@ func (v *view) repair(ctx context.Context, k kernel) error {
 	if err := v.repairable(); err != nil {
 		return err
 	}
-	table, foreign := v.subnet, false
-	for _, r := range v.rules {
-		if v.mine(r) && r.protocol != Protocol {
-			table, foreign = r.table, true
-			break
-		}
-	}
+	table, foreign := v.target()
 	if err := v.writable(table); err != nil {
 		return err
 	}
@@ -42,6 +36,34 @@ func (v *view) repair(ctx context.Context, k kernel) error {
 		return fmt.Errorf("connections from %s still take another way, %q: see ip rule and ip route show table %d", address(v.subnet), now.Way, now.Table)
 	}
 	return nil
+}
+
+// fence is what of a repair can be done without the dongle: everything but the
+// way to its gateway.
+func (v *view) fence(ctx context.Context, k kernel) error {
+	table, foreign := v.target()
+	if err := v.writable(table); err != nil {
+		return err
+	}
+	all, err := k.defaults(table)
+	if err != nil {
+		return err
+	}
+	if err := setFence(ctx, k, table, all); err != nil {
+		return err
+	}
+	return v.repairRules(ctx, k, !foreign)
+}
+
+// target is the table that a repair works on, and whether a rule of somebody
+// else's names it.
+func (v *view) target() (table int, foreign bool) {
+	for _, r := range v.rules {
+		if v.mine(r) && r.protocol != Protocol {
+			return r.table, true
+		}
+	}
+	return v.subnet, false
 }
 
 // repairable tells why nothing can be repaired, in words for whoever has to do
@@ -96,31 +118,40 @@ func fenceOf(table int) route {
 	return route{table: table, kind: "unreachable", metric: fenceMetric, protocol: Protocol}
 }
 
-// repairTable sees to the table's default route, and in the dongle's own table to
-// the fence.
+// repairTable sees to the table's default route, and to the fence behind it.
 func (v *view) repairTable(ctx context.Context, k kernel, table int) error {
 	all, err := k.defaults(table)
 	if err != nil {
 		return err
 	}
-	var want []route
 	if way, found := v.way(all); !found || !v.right(way) {
-		want = append(want, route{
+		err := setRoute(ctx, k, route{
 			table: table, gateway: gateway(v.subnet), dev: v.Interface, index: v.holders[0].index,
 			// The gateway needs no route of its own: main may have none for it.
 			onlink: true, protocol: Protocol,
 		})
-	}
-	if fence := fenceOf(table); table == v.subnet && !slices.Contains(all, fence) {
-		want = append(want, fence)
-	}
-	for _, r := range want {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err != nil {
+			return err
 		}
-		if err := k.setRoute(r); err != nil {
-			return fmt.Errorf("setting route %s: %w", r, err)
-		}
+	}
+	return setFence(ctx, k, table, all)
+}
+
+// setFence sees to the fence of a table that has these default routes.
+func setFence(ctx context.Context, k kernel, table int, all []route) error {
+	fence := fenceOf(table)
+	if slices.Contains(all, fence) {
+		return nil
+	}
+	return setRoute(ctx, k, fence)
+}
+
+func setRoute(ctx context.Context, k kernel, r route) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := k.setRoute(r); err != nil {
+		return fmt.Errorf("setting route %s: %w", r, err)
 	}
 	return nil
 }

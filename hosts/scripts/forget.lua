@@ -1,5 +1,5 @@
 -- forget ends the removal of a host.
--- KEYS   1 registration  2 hosts  3 info  4 dongles  5 toggles
+-- KEYS   1 registration  2 hosts  3.. what else is kept of it
 -- ARGV   1 name
 -- RETURNS  'ok' | 'back': it has registered again
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' or redis.call('HEXISTS', KEYS[1], 'removing') == 0 then
@@ -7,5 +7,5 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'hash' or redis.call('HEXISTS', KEYS[1], 'r
   return 'ok'
 end
 redis.call('SREM', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
+redis.call('DEL', KEYS[1], unpack(KEYS, 3))
 return 'ok'

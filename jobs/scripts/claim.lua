@@ -30,5 +30,5 @@ for i = 1, #set, 2 do
   r[set[i]] = set[i + 1]
   all[#all + 1], all[#all + 2] = set[i], set[i + 1]
 end
-tell(r, KEYS[2], ARGV[4])
+if not r.fleeting then tell(r, KEYS[2], ARGV[4]) end
 return out('run')

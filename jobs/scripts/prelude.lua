@@ -43,8 +43,9 @@ local function tell(r, s, max)
   event(s, max, unpack(e))
 end
 
--- emit does the same for record k as it stands.
+-- emit does the same for record k as it stands, unless it is a fleeting one.
 local function emit(k, s, max)
+  if call('HGET', k, 'fleeting') then return end
   local v = call('HMGET', k, unpack(told))
   local r = {}
   for i = 1, #told do r[told[i]] = v[i] end

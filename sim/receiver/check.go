@@ -11,14 +11,17 @@ import (
 	"strings"
 )
 
-// Check holds a toggle document against its specification. Documents under
-// other paths are not known to it, and pass.
+// Check holds a document against its specification: those of toggles, and the
+// status that hosts push. Documents under other paths are not known to it, and
+// pass.
 func Check(path string, body []byte) error {
 	switch {
 	case strings.HasSuffix(path, "/toggle/start"):
 		return checkStart(body)
 	case strings.HasSuffix(path, "/toggle/result"):
 		return checkResult(body)
+	case strings.HasSuffix(path, "/api/proxy"), strings.HasSuffix(path, "/sync/dongle"):
+		return checkStatus(body)
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type Options struct {
 	// Holder tells this process from all others.
 	Holder string
 	Log    *slog.Logger
+	// Toggles hears of each toggle that is asked for, beside Log. Optional.
+	Toggles *slog.Logger
 	// Meter counts what is accepted. Optional.
 	Meter *metrics.Metrics
 	// Lease is how long the turn of a process that is gone lasts on. Defaults to 6s.
@@ -50,6 +52,9 @@ type Bot struct {
 func New(opt Options) *Bot {
 	if opt.Lease == 0 {
 		opt.Lease = 6 * time.Second
+	}
+	if opt.Toggles == nil {
+		opt.Toggles = slog.New(slog.DiscardHandler)
 	}
 	return &Bot{opt: opt, moves: telegram.Moves{Client: opt.Redis}, strangers: map[string]bool{}}
 }
@@ -274,6 +279,10 @@ func (b *Bot) accept(ctx context.Context, c command, what string, d tasks.Draft)
 		return a, err
 	}
 	b.opt.Meter.Accepted(string(d.Type), a.Joined, a.Replayed)
+	if d.Type == tasks.Toggle {
+		b.opt.Toggles.InfoContext(ctx, "toggle accepted", "host", d.Host, "subnet", d.Subnet, "port", tasks.Port(d.Subnet), "chat", c.chat,
+			"job", a.ID, "joined", a.Joined, "replayed", a.Replayed)
+	}
 	if d.Type != tasks.Telegram {
 		b.opt.Log.Info("job accepted", "job", a.ID, "type", d.Type, "chat", c.chat, "joined", a.Joined)
 	}

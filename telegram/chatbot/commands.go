@@ -118,7 +118,7 @@ func (b *Bot) toggle(ctx context.Context, c command) (answer, error) {
 			return answer{}, refuse("No such host has registered.")
 		}
 	}
-	return b.order(ctx, c, fmt.Sprintf("Toggle of dongle %d", subnet), func() (tasks.Draft, error) { return b.opt.Desk.Toggle(ctx, t) })
+	return b.order(ctx, c, fmt.Sprintf("Toggle of dongle %d", subnet), func() (tasks.Draft, error) { return b.opt.Desk.Toggle(ctx, &t) })
 }
 
 // cloudflare is the command for jobs of this type.

@@ -1,0 +1,18 @@
+package hardware
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// KeepInOrderEvery is KeepInOrder with another rhythm.
+func (h *Host) KeepInOrderEvery(ctx context.Context, every time.Duration, log *slog.Logger) {
+	h.keepInOrder(ctx, every, log)
+}
+
+// RepairWithoutPause has KeepRouted repair as often as the test breaks.
+func (h *Host) RepairWithoutPause() { h.longestAgain = 0 }
+
+// NoteWait is what a repair tells what it waits for by.
+var NoteWait = noteWait

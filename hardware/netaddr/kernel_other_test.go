@@ -1,0 +1,7 @@
+//go:build !linux
+
+package netaddr
+
+import "errors"
+
+func setAddress(string, string) error { return errors.ErrUnsupported }
