@@ -90,7 +90,7 @@ test-deploy: deps ## check docker-compose.yml, Dockerfile and systemd units, and
 # package that promtool is in, only that file is taken: installed, it would start
 # a server.
 .PHONY: test-api
-test-api: deps ## the API's answers, document and metrics, and what Cloudflare is asked, checked by others' programs (redocly, prism, promtool)
+test-api: deps ## the API's answers, document and metrics, and what Cloudflare and Telegram are asked, checked by others' programs (redocly, prism, promtool)
 	@missing=(); \
 	for tool in node:nodejs npm:npm; do command -v "$${tool%:*}" >/dev/null || missing+=("$${tool#*:}"); done; \
 	if [ $${#missing[@]} != 0 ]; then \
@@ -112,7 +112,7 @@ test-api: deps ## the API's answers, document and metrics, and what Cloudflare i
 	@cd api/openapi; cmp -s package-lock.json node_modules/.installed || { npm ci && cp package-lock.json node_modules/.installed; }
 	go build -o bin/switchyard-check ./cmd/switchyard
 	PATH='$(TOOLS)':"$$PATH" node api/openapi/check.mjs bin/switchyard-check
-	PRISM='$(CURDIR)/api/openapi/node_modules/.bin/prism' go test -count=1 -run TestConformance ./cloudflare
+	PRISM='$(CURDIR)/api/openapi/node_modules/.bin/prism' go test -count=1 -run TestConformance ./cloudflare ./telegram
 
 # The linter is taken from where this version of it already is; compiling it
 # takes minutes. Otherwise it goes to bin/tools, which touches nothing else on

@@ -12,11 +12,13 @@
 //	hardware/         a proxy host and its LTE dongles
 //	delivery/         outgoing HTTP: signing, address guard, recording
 //	cloudflare/       IP Access Rules: block, release, search
-//	telegram/  services/  deploy/  alerts/  strategy/  trading/
+//	telegram/         messages to chats, and commands from them
+//	services/  deploy/  alerts/  strategy/  trading/
 //	                  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles
+//	orders/           what clients ask for, checked and made drafts of
 //	notices/          what chats are told of jobs, in words
 //	limits/           rates that all processes share, in Redis
 //	events/           event types, Redis streams, in-process hub
@@ -30,7 +32,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, notices, limits, events, hosts, configs, metrics, logs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, limits, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

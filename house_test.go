@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...",
@@ -91,6 +91,7 @@ var layers = []layer{
 	{who: []string{"logs/..."}, may: []string{"configs/..."}},
 	{who: []string{"limits/..."}},
 	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
+	{who: []string{"orders/..."}, may: []string{"jobs/...", "hosts/...", "tasks/...", "configs/..."}, noServer: true},
 	{who: []string{"configs/..."}, may: []string{"tasks/..."}, process: true},
 
 	{who: []string{"sim/..."}, may: []string{"sim/...", "tasks/...", "hardware/..."}},

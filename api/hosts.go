@@ -110,20 +110,20 @@ func (s *Server) getHost(ctx context.Context, in *hostInput) (*hostOutput, error
 // registered is the host as it is now.
 func (s *Server) registered(ctx context.Context, name string) (*hosts.Info, *Problem) {
 	if !tasks.ValidHost(name) {
-		return nil, unknownHost("host")
+		return nil, unknownHost()
 	}
 	h, err := s.opt.Registry.Get(ctx, name)
 	switch {
 	case errors.Is(err, hosts.ErrUnknown):
-		return nil, unknownHost("host")
+		return nil, unknownHost()
 	case err != nil:
 		return nil, s.registryAway(ctx, err)
 	}
 	return h, nil
 }
 
-func unknownHost(field string) *Problem {
-	return problem(http.StatusNotFound, "unknown_host", field, "No such host has registered.")
+func unknownHost() *Problem {
+	return problem(http.StatusNotFound, "unknown_host", "host", "No such host has registered.")
 }
 
 // registryAway is the answer when the registry can't be read or written.
@@ -235,12 +235,12 @@ func (s *Server) removing(ctx context.Context, name string) (*hosts.Info, *Probl
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	if !tasks.ValidHost(name) {
-		return nil, unknownHost("host")
+		return nil, unknownHost()
 	}
 	h, err := s.opt.Registry.Get(ctx, name)
 	switch {
 	case errors.Is(err, hosts.ErrUnknown):
-		return nil, unknownHost("host")
+		return nil, unknownHost()
 	case errors.Is(err, hosts.ErrUnavailable):
 		return nil, s.registryAway(ctx, err)
 	case err != nil:
@@ -252,7 +252,7 @@ func (s *Server) removing(ctx context.Context, name string) (*hosts.Info, *Probl
 	case errors.Is(err, hosts.ErrOnline):
 		return nil, hostOnline(name)
 	case errors.Is(err, hosts.ErrUnknown):
-		return nil, unknownHost("host")
+		return nil, unknownHost()
 	case err != nil:
 		return nil, s.registryAway(ctx, err)
 	}

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -136,7 +135,12 @@ func (s *Server) cfWish(t tasks.Type) func(*http.Request) (wish, *Problem) {
 		}
 		return wish{
 			draft: tasks.NewCF(t, target, chat, s.opt.Config.Cloudflare.MaxAttempts),
-			may:   func(ctx context.Context) *Problem { return s.forbidden(ctx, target) },
+			may: func(ctx context.Context) *Problem {
+				if err := s.desk.Forbidden(ctx, target); err != nil {
+					return s.refused(ctx, err)
+				}
+				return nil
+			},
 		}, nil
 	}
 }
@@ -172,33 +176,4 @@ func chatOf(given map[string]parameter) (string, *Problem) {
 		return "", invalidChatID()
 	}
 	return chat, nil
-}
-
-// forbidden refuses what would do harm, or nothing: addresses that no visitor
-// has, Cloudflare's own, the hosts', and those that the configuration protects.
-func (s *Server) forbidden(ctx context.Context, t tasks.Target) *Problem {
-	c := s.opt.Config.Cloudflare
-	why := ""
-	switch {
-	case !t.Public():
-		why = "is not public (private, loopback, link-local, multicast, unspecified or reserved)"
-	case t.Overlaps(c.Proxies()):
-		why = "belongs to Cloudflare's own proxies"
-	case t.Overlaps(configs.Networks(c.Protected)):
-		why = "is protected (cloudflare.protected)"
-	default:
-		all, err := s.opt.Registry.All(ctx)
-		if err != nil {
-			return s.registryAway(ctx, err)
-		}
-		for _, h := range all {
-			if a, err := netip.ParseAddr(h.ServerIP); err == nil && t.Prefix().Contains(a.Unmap()) {
-				why = "belongs to the proxy host " + h.Name
-			}
-		}
-	}
-	if why == "" {
-		return nil
-	}
-	return problem(http.StatusUnprocessableEntity, "forbidden_ip", "ip", t.String()+" is refused: as a whole or in part it "+why+".")
 }

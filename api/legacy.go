@@ -12,6 +12,7 @@ import (
 
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/orders"
 	"switchyard/tasks"
 )
 
@@ -38,7 +39,7 @@ func (s *Server) toggleBySubnet(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusBadRequest, LegacyError{fmt.Sprintf("Invalid subnet (%d-%d)", tasks.MinSubnet, tasks.MaxSubnet)})
 		return
 	}
-	t := toggleOrder{serverIP: r.URL.Query().Get("server_ip"), subnet: subnet, onlineOnly: true}
+	t := orders.Toggle{ServerIP: r.URL.Query().Get("server_ip"), Subnet: subnet, OnlineOnly: true}
 	a, p := s.order(r.Context(), t)
 	if p != nil {
 		if p.Code == "unknown_dongle" {

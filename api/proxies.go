@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +18,7 @@ import (
 	"switchyard/delivery"
 	"switchyard/hosts"
 	"switchyard/jobs"
+	"switchyard/orders"
 	"switchyard/tasks"
 )
 
@@ -135,7 +135,7 @@ func (s *Server) toggleProxy(ctx context.Context, in *toggleInput) (*answer, err
 			return nil, problem(http.StatusBadRequest, "invalid_callback_url", "callback_url", "callback_url can't be used: "+err.Error()+".")
 		}
 	}
-	t := toggleOrder{host: b.Host, serverIP: b.ServerIP, subnet: subnet, chat: string(b.ChatID), callback: b.CallbackURL}
+	t := orders.Toggle{Host: b.Host, ServerIP: b.ServerIP, Subnet: subnet, Chat: string(b.ChatID), CallbackURL: b.CallbackURL}
 	a, p := s.order(ctx, t)
 	if p != nil {
 		return nil, p
@@ -184,19 +184,10 @@ func subnetOf(b ToggleRequest) (int, *Problem) {
 	return b.Subnet, nil
 }
 
-// toggleOrder is a checked wish to toggle.
-type toggleOrder struct {
-	host, serverIP string
-	subnet         int
-	chat, callback string
-	// onlineOnly: a host that is away is refused rather than waited for.
-	onlineOnly bool
-}
-
 // order finds the host and makes the job, or says why not.
-func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Problem) {
+func (s *Server) order(ctx context.Context, t orders.Toggle) (jobs.Accepted, *Problem) {
 	a, p := s.place(ctx, &t)
-	asked := []any{"host", t.host, "subnet", t.subnet, "port", tasks.Port(t.subnet), "request_id", requestOf(ctx)}
+	asked := []any{"host", t.Host, "subnet", t.Subnet, "port", tasks.Port(t.Subnet), "request_id", requestOf(ctx)}
 	if p != nil {
 		s.opt.Toggles.WarnContext(ctx, "toggle refused", append(asked, "code", p.Code, "reason", p.Detail)...)
 	} else {
@@ -206,115 +197,47 @@ func (s *Server) order(ctx context.Context, t toggleOrder) (jobs.Accepted, *Prob
 }
 
 // place is order, and notes the name of the host that was found.
-func (s *Server) place(ctx context.Context, t *toggleOrder) (jobs.Accepted, *Problem) {
+func (s *Server) place(ctx context.Context, t *orders.Toggle) (jobs.Accepted, *Problem) {
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	// A repeat gets its first answer, whatever is said against it now.
 	if a, ok, p := s.seen(ctx); ok || p != nil {
 		return a, p
 	}
-	h, p := s.findHost(ctx, t.host, t.serverIP, t.onlineOnly)
-	if p == nil && !t.onlineOnly && !h.Has(t.subnet) {
-		h, p = s.findHost(ctx, t.host, t.serverIP, true) // it may be new
+	draft, err := s.desk.Toggle(ctx, t)
+	if err != nil {
+		return jobs.Accepted{}, s.refused(ctx, err)
 	}
-	if p != nil {
-		return jobs.Accepted{}, p
-	}
-	t.host = h.Name
-	if !h.Has(t.subnet) {
-		return jobs.Accepted{}, problem(http.StatusNotFound, "unknown_dongle", "port", fmt.Sprintf("Host %s has no dongle %d.", h.Name, t.subnet))
-	}
-	now := s.opt.Store.Now()
-	if t.onlineOnly && !s.opt.Registry.Online(h, now) {
-		return jobs.Accepted{}, hostOffline(h)
-	}
-	if p := s.tooSoon(ctx, h, t.subnet, now); p != nil {
-		return jobs.Accepted{}, p
-	}
-	c := s.opt.Config.Toggle
-	draft := tasks.NewToggle(tasks.TogglePayload{Host: h.Name, ServerIP: h.ServerIP, Subnet: t.subnet}, c.Timeout.Std(), now.Add(c.MaxWait.Std()))
-	draft.ChatID, draft.CallbackURL = t.chat, t.callback
 	o := originalOf(ctx)
 	a, err := s.opt.Store.Accept(ctx, jobs.Request{Draft: draft, IdempotencyScope: o.scope, Fingerprint: o.content})
 	if err != nil {
 		return jobs.Accepted{}, fromJobs(s.log(ctx), err)
 	}
 	s.opt.Meter.Accepted(string(draft.Type), a.Joined, a.Replayed)
-	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", h.Name, "subnet", t.subnet, "chat", t.chat, "joined", a.Joined,
+	s.opt.Log.Info("toggle accepted", "job", a.ID, "host", draft.Host, "subnet", t.Subnet, "chat", t.Chat, "joined", a.Joined,
 		"request_id", requestOf(ctx)) // without a logger of its own: it is the line that counts
 	return a, nil
-}
-
-// tooSoon refuses a toggle within toggle.min_interval of the last one, unless
-// there is one under way to join.
-func (s *Server) tooSoon(ctx context.Context, h *hosts.Info, subnet int, now time.Time) *Problem {
-	least := s.opt.Config.Toggle.MinInterval.Std()
-	if least == 0 {
-		return nil
-	}
-	key := tasks.ToggleKey(subnet)
-	underWay, err := s.opt.Store.UnderWay(ctx, h.Name, []string{key})
-	if err != nil {
-		return fromJobs(s.log(ctx), err)
-	}
-	if underWay[key] != nil {
-		return nil
-	}
-	st, err := s.opt.Registry.State(ctx, h.Name)
-	if err != nil {
-		return s.registryAway(ctx, err)
-	}
-	if left := least - now.Sub(st.LastToggle[subnet]); left > 0 {
-		p := problem(http.StatusTooManyRequests, "too_soon", "", fmt.Sprintf("Dongle %d was toggled less than %s ago.", subnet, least))
-		p.retryAfter = left + time.Second
-		return p
-	}
-	return nil
 }
 
 // findHost finds the host that a request names, or the only one. Without now it
 // may be as it was a moment ago.
 func (s *Server) findHost(ctx context.Context, name, serverIP string, now bool) (*hosts.Info, *Problem) {
-	if name == "" && serverIP == "" {
-		return s.onlyHost(ctx)
+	h, err := s.desk.Host(ctx, name, serverIP, now)
+	if err != nil {
+		return nil, s.refused(ctx, err)
 	}
-	find := s.directory.Find
-	if now {
-		find = s.directory.FindNow
-	}
-	h, err := find(ctx, name, serverIP)
-	switch {
-	case err == nil:
-		return h, nil
-	case !errors.Is(err, hosts.ErrUnknown):
-		return nil, s.registryAway(ctx, err)
-	}
-	field := "host"
-	if name == "" {
-		field = "server_ip"
-	}
-	return nil, unknownHost(field)
+	return h, nil
 }
 
-// onlyHost is the host of a request that names none.
-func (s *Server) onlyHost(ctx context.Context) (*hosts.Info, *Problem) {
-	all, err := s.opt.Registry.All(ctx)
-	if err != nil {
-		return nil, s.registryAway(ctx, err)
+// refused is the answer to what the desk doesn't take.
+func (s *Server) refused(ctx context.Context, err error) *Problem {
+	var r *orders.RefusalError
+	if !errors.As(err, &r) {
+		return s.registryAway(ctx, err)
 	}
-	switch len(all) {
-	case 0:
-		p := problem(http.StatusServiceUnavailable, "no_host", "", "No proxy host has registered yet. Start a worker on one.")
-		p.retryAfter = 5 * time.Second
-		return nil, p
-	case 1:
-		return all[0], nil
-	}
-	var names []string
-	for _, h := range all {
-		names = append(names, h.Name)
-	}
-	return nil, problem(http.StatusBadRequest, "missing_host", "host", "There are several hosts; name one: "+strings.Join(names, ", ")+".")
+	p := problem(faults[r.Code].status, r.Code, r.Field, r.Words)
+	p.retryAfter = r.RetryAfter
+	return p
 }
 
 // await waits for the end of a job that was accepted; it returns the job as it

@@ -19,6 +19,7 @@ import (
 	"switchyard/hosts"
 	"switchyard/jobs"
 	"switchyard/metrics"
+	"switchyard/orders"
 )
 
 // Options of a Server.
@@ -51,6 +52,7 @@ type Server struct {
 	opt       Options
 	loc       *time.Location
 	directory *hosts.Directory
+	desk      *orders.Desk
 	guard     *access.Guard
 	scoped    []route
 	handler   http.Handler
@@ -65,6 +67,7 @@ func New(opt Options) *Server {
 	s := &Server{
 		opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), guard: opt.Access, stop: make(chan struct{}),
 	}
+	s.desk = &orders.Desk{Store: opt.Store, Registry: opt.Registry, Directory: s.directory, Config: opt.Config}
 	if s.guard == nil {
 		s.guard = access.New(opt.Config)
 	}

@@ -26,6 +26,7 @@ import (
 	"switchyard/logs"
 	"switchyard/metrics"
 	"switchyard/scheduler"
+	"switchyard/telegram"
 	"switchyard/worker"
 )
 
@@ -105,6 +106,7 @@ type App struct {
 	sender   *delivery.Sender
 
 	cloudflare *cloudflare.Client
+	bot        *telegram.Client
 
 	clock     context.CancelFunc // ends what runs by the clock
 	byClock   sync.WaitGroup
@@ -182,6 +184,11 @@ func (a *App) start(ctx context.Context) error {
 	clockCtx, cancel := context.WithCancel(context.Background())
 	a.clock = cancel
 	a.byClock.Go(func() { a.syncClock(clockCtx) })
+	if a.has(API) {
+		if err := a.listenToChats(clockCtx); err != nil {
+			return err
+		}
+	}
 	if a.has(Worker) {
 		if err := a.startWorker(ctx, clockCtx); err != nil {
 			return err
@@ -262,6 +269,9 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	if a.cloudflare != nil {
 		a.cloudflare.Close()
+	}
+	if a.bot != nil {
+		a.bot.Close()
 	}
 	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
 	if a.reader != nil {

@@ -14,6 +14,7 @@ import (
 	simhilink "switchyard/sim/hilink"
 	"switchyard/sim/receiver"
 	"switchyard/sim/redisserver"
+	simtelegram "switchyard/sim/telegram"
 )
 
 // The simulated host.
@@ -38,18 +39,21 @@ type DemoOptions struct {
 	Receiver string
 	// Cloudflare is where the simulated one is. Empty: any free loopback port.
 	Cloudflare string
-	Log        *slog.Logger
-	Version    string
+	// Telegram is where the simulated one is. Empty: any free loopback port.
+	Telegram string
+	Log      *slog.Logger
+	Version  string
 }
 
 // Demo is everything in one process on loopback: an app of all roles, an
-// embedded Redis, a simulated host with its modems, a simulated Cloudflare, and a
-// callback receiver.
+// embedded Redis, a simulated host with its modems, a simulated Cloudflare and
+// Telegram, and a callback receiver.
 type Demo struct {
 	App        *App
 	Receiver   *receiver.Receiver
 	Modems     []*simhilink.Modem
 	Cloudflare *simcloudflare.Server
+	Telegram   *simtelegram.Server
 	Config     *configs.Config
 	// Redis says in words which Redis it is.
 	Redis string
@@ -113,6 +117,9 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 		c.Host.Dongles = append(c.Host.Dongles, configs.Dongle{Subnet: n, Modem: m.URL(), Gateway: m.Gateway()})
 	}
 	if err := d.startCloudflare(ctx, opt.Cloudflare, &c.Cloudflare); err != nil {
+		return err
+	}
+	if err := d.startTelegram(ctx, opt.Telegram, &c.Telegram); err != nil {
 		return err
 	}
 	if err := c.Validate(); err != nil {

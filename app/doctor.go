@@ -63,7 +63,7 @@ type DoctorOptions struct {
 // changes nothing. The findings stand in the order of the checks.
 func Doctor(ctx context.Context, opt DoctorOptions) []Finding {
 	var all []Finding
-	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, hostFindings, cloudflareFindings} {
+	for _, part := range []func(context.Context, DoctorOptions) []Finding{redisFindings, localFindings, hostFindings, cloudflareFindings, telegramFindings} {
 		all = append(all, part(ctx, opt)...)
 	}
 	return all

@@ -62,6 +62,11 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		a.cloudflare = cloudflare.New(a.cfg.Cloudflare, "switchyard/"+a.opt.Version)
 		c := &worker.Cloudflare{Client: a.cloudflare, Limits: limits.New(a.rdb), Config: a.cfg.Cloudflare, Log: log}
 		handlers[tasks.CFBlock], handlers[tasks.CFRelease], handlers[tasks.CFSearch] = c.Handle, c.Handle, c.Handle
+		m, err := a.messages(log)
+		if err != nil {
+			return err
+		}
+		handlers[tasks.Telegram] = m.Handle
 	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
 	a.hostInfo.Process = process.ID

@@ -26,6 +26,7 @@ type Config struct {
 	Push       Push       `yaml:"push"`
 	Delivery   Delivery   `yaml:"delivery"`
 	Cloudflare Cloudflare `yaml:"cloudflare"`
+	Telegram   Telegram   `yaml:"telegram"`
 	Metrics    Metrics    `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It

@@ -110,5 +110,14 @@ func Default() *Config {
 			FirstRetry:  Duration(2 * time.Second),
 			MaxRetry:    Duration(5 * time.Minute),
 		},
+		Telegram: Telegram{
+			Timeout:     Duration(10 * time.Second),
+			PerSecond:   30,
+			ChatPause:   Duration(time.Second),
+			PerGroup:    20,
+			FirstRetry:  Duration(2 * time.Second),
+			MaxRetry:    Duration(5 * time.Minute),
+			PollTimeout: Duration(25 * time.Second),
+		},
 	}
 }

@@ -37,6 +37,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.secrets()
 	k.delivery()
 	k.cloudflare()
+	k.telegram()
 	k.metrics()
 	return k.faults
 }

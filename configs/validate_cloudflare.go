@@ -46,7 +46,7 @@ func (k *checker) cloudflare() {
 		k.fault("cloudflare.token", "is no API token: there are spaces in it")
 	}
 	if c.BaseURL != "" {
-		k.noted("cloudflare.base_url", cloudflareAddress(c.BaseURL))
+		k.noted("cloudflare.base_url", tokenAddress(c.BaseURL, "must end with its path, such as /client/v4"))
 	}
 	if len(c.Note) > maxNote || strings.TrimSpace(c.Note) == "" {
 		k.fault("cloudflare.note", "must be 1 to %d characters, which tell who made a rule", maxNote)
@@ -73,16 +73,16 @@ func (k *checker) cloudflare() {
 	}
 }
 
-// cloudflareAddress returns what is wrong with the address of the API, to which
-// the token goes: nobody in between may read it.
-func cloudflareAddress(s string) string {
+// tokenAddress returns what is wrong with the address of an API, to which a token
+// goes: nobody in between may read it. ending is said of one with more than a path.
+func tokenAddress(s, ending string) string {
 	if problem := webAddress(s); problem != "" {
 		return problem
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.RawQuery != "" || u.Fragment != "":
-		return "must end with its path, such as /client/v4"
+		return ending
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return "must begin with https://: the token goes there"
 	}

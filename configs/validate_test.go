@@ -272,6 +272,21 @@ func TestValidate(t *testing.T) {
 		"cloudflare: {proxy_ranges: [203.0.113.1/24]}":               "1: cloudflare.proxy_ranges[0]: is an address inside a network",
 		"cloudflare: {protected: [example.com]}":                     "1: cloudflare.protected[0]: is not a network",
 		"cloudflare: {protected: [203.0.113.1, 203.0.113.1]}":        "1: cloudflare.protected[1]: is the same as cloudflare.protected[0]",
+		"telegram: {token: t}":                                       "1: telegram.token: is no token of a bot",
+		"telegram: {base_url: 'http://example.com'}":                 "1: telegram.base_url: must begin with https://: the token goes there",
+		"telegram: {base_url: 'https://example.com?x=1'}":            "1: telegram.base_url: must end with its path",
+		"telegram: {timeout: 0s}":                                    "1: telegram.timeout: is 0s",
+		"telegram: {per_second: 0}":                                  "1: telegram.per_second: is 0",
+		"telegram: {chat_pause: 0s}":                                 "1: telegram.chat_pause: is 0s",
+		"telegram: {per_group: 61}":                                  "1: telegram.per_group: is 61: it must be 1 to 60",
+		"telegram: {first_retry: 1ms}":                               "1: telegram.first_retry: is 1ms: it must be at least 1s",
+		"telegram: {max_retry: 1s}":                                  "1: telegram.max_retry: telegram.max_retry is 1s and telegram.first_retry 2s",
+		"telegram: {chats: ['@operators']}":                          "1: telegram.chats[0]: must be the integer id",
+		"telegram: {chats: ['1', '1']}":                              "1: telegram.chats[1]: is the same as telegram.chats[0]",
+		"telegram: {commands: true, chats: ['1']}":                   "1: telegram.commands: needs telegram.token too",
+		"telegram: {commands: true, token: '1:a'}":                   "1: telegram.commands: needs telegram.chats too",
+		"telegram: {poll_timeout: 51s}":                              "1: telegram.poll_timeout: is 51s: it must be at most 50s",
+		"telegram: {poll_timeout: 10ms}":                             "1: telegram.poll_timeout: is 10ms",
 		"cloudflare: {token: t, zone_ids: [" + manyZones + "]}":      "1: cloudflare.zone_ids: names 51 zones: at most 50",
 	} {
 		t.Run(yaml, func(t *testing.T) {
@@ -313,6 +328,7 @@ func TestValidate_Accepted(t *testing.T) {
 		"callbacks: {toggle: [{name: a_b-0, start_url: 'http://203.0.113.37:10002/toggle/start'}, {name: b, result_url: 'HTTPS://example.com?x=1'}]}",
 		"cloudflare: {token: t, account_id: 023e105f4ecef8ad9ca31a8372d0c353, zone_ids: [9a7806061c88ada191ed06f989cc3dac], base_url: 'https://example.com:8443/client/v4', requests: 1200}",
 		"cloudflare: {base_url: 'http://127.0.0.1:1', first_retry: 1s, max_retry: 1s, max_attempts: 50, proxy_ranges: ['2001:db8::/29', 192.0.2.1], protected: ['::1']}",
+		"telegram: {token: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw', base_url: 'http://127.0.0.1:1', commands: true, chats: ['1', '-1001234567890'], per_group: 60}",
 		"delivery: {allow: [192.0.2.0/24, 192.0.2.1, '2001:db8::/32', '::1', localhost, host.docker.internal], per_destination: 1, max_response: 1048576}",
 	} {
 		accepted(t, yaml)

@@ -213,7 +213,7 @@ func Notices(j *jobs.Job, phase jobs.Phase, chats []string) []jobs.Request {
 		told[key] = true
 		out = append(out, jobs.Request{
 			ID:    jobs.DerivedID(j.Completed, j.ID, strconv.Itoa(j.Run), key),
-			Draft: tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text, HTML: true}, j.ID),
+			Draft: tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text, HTML: true, Buttons: notices.Buttons(j)}, j.ID),
 		})
 	}
 	return out

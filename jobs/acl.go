@@ -114,13 +114,16 @@ func ownKeys() []string {
 // limitKeys are those of package limits: the rates that all workers share.
 const limitKeys = Prefix + "limit:*"
 
+// telegramKeys are those of package telegram: which groups have moved.
+const telegramKeys = Prefix + "telegram:*"
+
 // WorkerAccess is that of a worker of the queues that belong to no host: it
 // runs those jobs and settles what is owed. Of hosts it reads the jobs; it has
 // no part in requests (idempotency keys), nor in the queues of hosts.
 func WorkerAccess() Access {
 	queues := []string{tasks.QueueTrading, tasks.QueueInteractive, tasks.QueueDelivery, tasks.QueueStrategy, tasks.QueueDefault}
 	own := append(queueKeys(queues...), ownKeys()...)
-	own = append(own, "~"+limitKeys)
+	own = append(own, "~"+limitKeys, "~"+telegramKeys)
 	var bells []string
 	for _, q := range queues {
 		bells = append(bells, "&"+BellChannel(q))

@@ -33,6 +33,21 @@ func Of(j *jobs.Job) (text string, ok bool) {
 	return "", false
 }
 
+// Buttons are the commands that make sense after the job, for chats that may give
+// commands.
+func Buttons(j *jobs.Job) []tasks.TelegramButton {
+	action, cf := tasks.CFAction(j.Type)
+	switch {
+	case j.Type == tasks.Toggle:
+		return []tasks.TelegramButton{{Text: "Toggle again", Command: "toggle " + strconv.Itoa(j.Subnet) + " " + j.Host}}
+	case cf && j.State != jobs.Completed:
+		var p tasks.CFPayload
+		read(j.Payload, &p)
+		return []tasks.TelegramButton{{Text: "Try again", Command: action + " " + p.IP}}
+	}
+	return nil
+}
+
 // longest are the most letters of what comes from elsewhere.
 const (
 	longestError = 600

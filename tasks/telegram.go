@@ -11,6 +11,15 @@ type TelegramPayload struct {
 	Text string `json:"text"`
 	// HTML: Text is HTML as Telegram reads it, not plain.
 	HTML bool `json:"html,omitempty"`
+	// Buttons stand in a row below the message, where the chat may give commands.
+	Buttons []TelegramButton `json:"buttons,omitempty"`
+}
+
+// TelegramButton gives a command when it is pressed.
+type TelegramButton struct {
+	Text string `json:"text"`
+	// Command is one that a chat could send, without its slash; at most 64 bytes.
+	Command string `json:"command"`
 }
 
 // TelegramResult is what became of it.
@@ -22,6 +31,15 @@ type TelegramResult struct {
 	Parts int `json:"parts"`
 	// MessageIDs are Telegram's, of the parts that were sent so far.
 	MessageIDs []int64 `json:"message_ids"`
+}
+
+// TelegramProgress is how far a message is: what its job's next handler needs to
+// know where the last one was killed.
+type TelegramProgress struct {
+	TelegramResult
+	// Unsure is how often the next part was sent without an answer that tells
+	// whether it arrived. It counts from before a part is sent.
+	Unsure int `json:"unsure"`
 }
 
 const (
@@ -39,4 +57,13 @@ func NewTelegram(p TelegramPayload, parent string) Draft {
 		Type: Telegram, ChatID: p.ChatID, Queue: QueueInteractive, OrderKey: ChatKey(p.ChatID), Payload: mustJSON(p),
 		Limit: TelegramLimit, MaxTries: TelegramTries, Parent: parent,
 	}
+}
+
+// NewTelegramAnswer drafts the answer to a command. Answers to a chat keep their
+// order among themselves, and wait for nothing else that the chat has asked for: not
+// even for what a command cancels.
+func NewTelegramAnswer(p TelegramPayload) Draft {
+	d := NewTelegram(p, "")
+	d.OrderKey = "answers:" + chatName(p.ChatID)
+	return d
 }

@@ -1,6 +1,11 @@
 package worker
 
-import "time"
+import (
+	"time"
+
+	"switchyard/configs"
+	"switchyard/limits"
+)
 
 // Doorbell is the hook on the client that asynq fetches with.
 type Doorbell = doorbell
@@ -20,4 +25,9 @@ func (w *Worker) Stopping() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.stopping
+}
+
+// TelegramWindows are what a message to this chat has to fit in.
+func TelegramWindows(c configs.Telegram, chat string) []limits.Window {
+	return (&Telegram{Config: c}).windows(chat)
 }

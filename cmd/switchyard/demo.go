@@ -32,8 +32,8 @@ func (e *env) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Run everything on this machine against a simulated proxy host",
 		Long: `Run everything in one process on loopback: the server with all its roles, a Redis
-of its own, a simulated proxy host with 8 modems, a simulated Cloudflare, and a
-callback receiver. One toggle is shown with its callbacks; then it runs on until Ctrl-C.
+of its own, a simulated proxy host with 8 modems, a simulated Cloudflare and Telegram, and
+a callback receiver. One toggle is shown with its callbacks; then it runs on until Ctrl-C.
 
 With --once: one toggle, and what came of it as one JSON document.`,
 		Args: noArgs,
@@ -62,6 +62,7 @@ With --once: one toggle, and what came of it as one JSON document.`,
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the whole log")
 	c.Flags().StringSliceVar(&opt.Listen, "listen", nil, "addresses of the API (default: ports 8080 and 8000 on loopback; with --once, any free port)")
 	c.Flags().StringVar(&opt.Cloudflare, "cloudflare", "", "address of the simulated Cloudflare (default: any free loopback port)")
+	c.Flags().StringVar(&opt.Telegram, "telegram", "", "address of the simulated Telegram (default: any free loopback port)")
 	c.Flags().StringVar(&opt.Receiver, "receiver", "", "address of the callback receiver (default: any free loopback port)")
 	return c
 }
@@ -123,6 +124,7 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("  API          %s", strings.Join(prefixed("http://", d.App.Addrs()), "  "))
 	say("  Receiver     %s/_received lists the callbacks", d.Receiver.URL())
 	say("  Cloudflare   %s (simulated); its /_sim/rules and /_sim/ledger show what it was told", strings.TrimSuffix(d.Cloudflare.URL(), "/client/v4"))
+	say("  Telegram     %s (simulated); its /_sim/messages shows what chats were sent", d.Telegram.URL())
 	say("  Redis        %s: %s", d.RedisAddr, d.Redis)
 	say("  Host         %s, %s, dongles %d to %d (simulated; back on the network 2 s after a switch)\n",
 		d.Config.Host.Name, d.Config.Host.ServerIP, d.Config.Host.Dongles[0].Subnet, d.Config.Host.Dongles[len(d.Config.Host.Dongles)-1].Subnet)
@@ -156,6 +158,8 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl %s/api/v1/jobs         # what was done", api)
 	say("   switchyard push --server %s   # the status that the host posts every minute", api)
 	say("   curl -X POST '%s/api/v1/cf/block?ip=192.0.2.44&chat_id=-12345678'   # has Cloudflare block an address", api)
+	say("   curl %s/_sim/say -d '{\"chat\": \"%s\", \"text\": \"/toggle 13\"}'   # a chat tells the bot, …", d.Telegram.URL(), app.DemoChat)
+	say("   curl %s/_sim/messages       # … and is told", d.Telegram.URL())
 	say("   curl %s/_received           # what the receiver got", d.Receiver.URL())
 	say("   switchyard modem signal --url %s   # what modem %d says itself\n", d.Modems[0].URL(), first)
 	say("Ctrl-C ends it.")

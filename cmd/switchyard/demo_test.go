@@ -140,8 +140,8 @@ func TestDemoIsGuided(t *testing.T) {
 				t.Error("a callback is not as specified")
 			}
 			commands := regexp.MustCompile(`(?m)^   curl (http://\S+) +#`).FindAllStringSubmatch(p.stdout.String(), -1)
-			if len(commands) != 4 {
-				t.Errorf("%d commands are offered, want 4", len(commands))
+			if len(commands) != 5 {
+				t.Errorf("%d commands are offered, want 5", len(commands))
 			}
 			for _, m := range commands {
 				if status := ask(t, m[1]); status != http.StatusOK {

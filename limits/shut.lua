@@ -1,0 +1,13 @@
+-- shut keeps all out of windows for a while; a shorter one takes nothing back.
+-- KEYS   the windows, as in enter
+-- ARGV   1 now, µs  2 'shut'  3 for how long, µs
+-- RETURNS  'OK'
+local at = tonumber(ARGV[1]) + tonumber(ARGV[3])
+for _, key in ipairs(KEYS) do
+  if at > tonumber(redis.call('ZSCORE', key, ARGV[2]) or '0') then
+    redis.call('ZADD', key, string.format('%.0f', at), ARGV[2])
+  end
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  redis.call('PEXPIRE', key, math.ceil((tonumber(last[2]) - tonumber(ARGV[1])) / 1000) + 1000)
+end
+return 'OK'

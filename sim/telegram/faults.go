@@ -1,0 +1,171 @@
+package telegram
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// Fault is what goes wrong with a request.
+type Fault struct {
+	// Method and Chat limit it. Empty: any but getUpdates, and any.
+	Method string `json:"method,omitempty"`
+	Chat   string `json:"chat,omitempty"`
+	// Times is how many requests it hits; 0: all, until Recover.
+	Times int `json:"times,omitempty"`
+	// After is how many requests it spares first.
+	After int `json:"after,omitempty"`
+
+	// Status and Description of the answer. Status 0: the answer is the real one,
+	// if it comes at all.
+	Status      int    `json:"status,omitempty"`
+	Description string `json:"description,omitempty"`
+	// RetryAfter is that parameter, and the header.
+	RetryAfter int `json:"retry_after,omitempty"`
+	// HTML: the answer is a page, as from a proxy or a gateway.
+	HTML bool `json:"html,omitempty"`
+	// Done: the request is done before this goes wrong, so only its answer is
+	// lost.
+	Done bool `json:"done,omitempty"`
+	// Drop closes the connection without an answer.
+	Drop bool `json:"drop,omitempty"`
+	// Hang gives no answer until the client gives up, or Recover.
+	Hang bool `json:"hang,omitempty"`
+}
+
+// Fail has requests go wrong from now on; of several faults the first that fits
+// counts.
+func (s *Server) Fail(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, f)
+}
+
+// Recover takes back all faults, and lets go of the requests that they hold.
+func (s *Server) Recover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+	close(s.freed)
+	s.freed = make(chan struct{})
+}
+
+// fault takes the fault that a request meets, nil for none.
+func (s *Server) fault(method, chat string) (*Fault, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		f := s.faults[i]
+		if f.Method == "" && method == "getUpdates" || f.Method != "" && f.Method != method || f.Chat != "" && f.Chat != chat {
+			continue
+		}
+		if f.After > 0 {
+			s.faults[i].After--
+			continue
+		}
+		if f.Times == 1 {
+			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+		} else if f.Times > 1 {
+			s.faults[i].Times--
+		}
+		return &f, s.freed
+	}
+	return nil, s.freed
+}
+
+// meet answers as the fault has it; false: the real answer is to be sent.
+func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct{}) (no *refusal, met bool) {
+	switch {
+	case f.Hang:
+		select {
+		case <-freed:
+		case <-r.Context().Done():
+		}
+		panic(http.ErrAbortHandler)
+	case f.Drop:
+		panic(http.ErrAbortHandler)
+	case f.HTML:
+		status := max(f.Status, http.StatusOK)
+		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte("<html><body>" + f.Description + "</body></html>"))
+		return &refusal{status: status}, true
+	case f.Status != 0:
+		no = &refusal{status: f.Status, description: f.Description, retryAfter: f.RetryAfter}
+		if no.description == "" {
+			no.description = http.StatusText(f.Status)
+		}
+		if f.RetryAfter > 0 && f.Description == "" {
+			no.description += ": retry after " + strconv.Itoa(f.RetryAfter)
+		}
+		no.answer(w)
+		return no, true
+	}
+	return nil, false
+}
+
+// control is the simulator's own API, which Telegram doesn't have:
+//
+//	GET    /_sim/ledger     all requests
+//	GET    /_sim/messages   what was sent (?chat=)
+//	POST   /_sim/say        {"chat", "text"}: somebody writes to the bot
+//	POST   /_sim/press      {"message_id", "data"}: somebody presses a button
+//	POST   /_sim/move       {"chat", "to"}: a group becomes a supergroup
+//	POST   /_sim/block      {"chat", "description"}: a chat refuses the bot
+//	POST   /_sim/faults     a Fault, from now on
+//	DELETE /_sim/faults     take all back
+func (s *Server) control() http.Handler {
+	mux := http.NewServeMux()
+	show := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // the client may have gone
+	}
+	mux.HandleFunc("GET /_sim/ledger", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Ledger()) })
+	mux.HandleFunc("GET /_sim/messages", func(w http.ResponseWriter, r *http.Request) {
+		show(w, append([]Call{}, s.Messages(r.URL.Query().Get("chat"))...))
+	})
+	type order struct {
+		Chat, Text, Data, To, Description string
+		MessageID                         int64 `json:"message_id"`
+	}
+	for what, do := range map[string]func(order) error{
+		"say":   func(o order) error { return s.Say(o.Chat, o.Text) },
+		"press": func(o order) error { return s.Press(o.MessageID, o.Data) },
+		"move":  func(o order) error { s.Move(o.Chat, o.To); return nil },
+		"block": func(o order) error { s.Block(o.Chat, o.Description); return nil },
+	} {
+		mux.HandleFunc("POST /_sim/"+what, func(w http.ResponseWriter, r *http.Request) {
+			var o order
+			if !read(w, r, &o) {
+				return
+			}
+			if err := do(o); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
+	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		var f Fault
+		if read(w, r, &f) {
+			s.Fail(f)
+			show(w, f)
+		}
+	})
+	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.Recover()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
+}
