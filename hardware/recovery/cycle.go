@@ -32,9 +32,8 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 	if err := r.cycleOne(ctx, d.Subnet, s.path, note); err != nil {
 		return err
 	}
-	if err := r.share(ctx, d.Subnet, hub); err != nil {
-		return err
-	}
+	// Without the share: nothing is done to the modem while it starts, and another
+	// dead dongle of the hub can't wait that long for its own cycle.
 	err = r.connected(ctx, d, r.watch(watching, s.path), note)
 	if err != nil && ctx.Err() == nil && r.opt.WholeHub {
 		allErr := r.cycleAll(ctx, d, s.path, note)

@@ -453,6 +453,42 @@ func TestPowerCycle_twoAtOnce(t *testing.T) {
 	})
 }
 
+// Ensure a dongle whose port was cycled and that doesn't come back keeps no other
+// one on its hub from having its own cycle meanwhile.
+func TestPowerCycle_twoDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.start(func(o *recovery.Options) { o.WholeHub = false })
+		b.connected[11] = false
+		var wg sync.WaitGroup
+		first := make(chan struct{})
+		cycle := func(n int) (err error) {
+			return b.toggle(func(ctx context.Context, d recovery.Dongle, _ recovery.Note) error {
+				return b.recovery.PowerCycle(ctx, d, func(wait string) {
+					if n == 11 && wait == recovery.WaitPort {
+						close(first)
+					}
+				})
+			}, n)
+		}
+		wg.Go(func() {
+			if err := cycle(11); err == nil {
+				t.Error("11 is connected")
+			}
+		})
+		wg.Go(func() {
+			<-first
+			if err := cycle(12); err != nil {
+				t.Errorf("12: %v", err)
+			}
+		})
+		wg.Wait()
+		b.allOn()
+		b.locksFree()
+	})
+}
+
 // Ensure toggles of the other dongles are kept off while all of a hub are without
 // power and until they are back, and those of other hubs are not.
 func TestPowerCycle_siblingsWait(t *testing.T) {
