@@ -141,7 +141,7 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 		if n == d.Subnet || n == 0 {
 			continue
 		}
-		if err := r.affordable(n); err != nil {
+		if err := r.affordable(n); err != nil && r.works(ctx, n) {
 			return fmt.Errorf("the other dongles of hub %s keep their power: %w", hub, err)
 		}
 		siblings = append(siblings, port)
@@ -175,6 +175,13 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 	err = r.connected(ctx, d, r.watch(watching, path), note)
 	wg.Wait()
 	return errors.Join(err, errors.Join(failed...))
+}
+
+// works tells whether a dongle is connected: one that isn't has nothing to lose
+// with its power.
+func (r *Recovery) works(ctx context.Context, n int) bool {
+	d, ok := r.opt.Dongle(n)
+	return !ok || d.Connected(ctx) == nil || ctx.Err() != nil
 }
 
 // donglePorts are the ports of a hub that dongles hang on, each with its subnet: 0

@@ -335,7 +335,12 @@ func TestPowerCycle_budget(t *testing.T) {
 			!strings.Contains(err.Error(), "the other dongles of hub 1-3 keep their power: dongle 11 has lost power 2 times") {
 			t.Errorf("the hub of it: %v; %s", err, got)
 		}
-		b.connected[12] = true
+		// It is where 11 is no better off, and has nothing to lose.
+		b.connected[11] = false
+		if err := cycle(12); err == nil || !strings.Contains(b.did(), "off 1-3.1, off 1-3.2, off 1-3.3") {
+			t.Errorf("the hub of two dead ones: %v", err)
+		}
+		b.connected[11], b.connected[12] = true, true
 		<-time.After(30 * time.Minute)
 		if err := cycle(11); err != nil {
 			t.Errorf("when the time is over: %v", err)
