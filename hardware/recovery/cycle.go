@@ -68,6 +68,9 @@ func (r *Recovery) switchable(ctx context.Context, hub usb.Path) error {
 
 // cycleOne takes the power from one dongle's port for a while.
 func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note) error {
+	if err := r.affordable(n); err != nil {
+		return err // and nobody waits for the hub
+	}
 	note(WaitHub)
 	lock, err := r.alone(ctx, n, path.Hub())
 	if err != nil {
@@ -75,7 +78,7 @@ func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	if err := r.affordable(n); err != nil {
-		return err
+		return err // another one's cycle of the hub has used it up
 	}
 	refund, err := r.spend(n)
 	if err != nil {

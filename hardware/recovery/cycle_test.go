@@ -458,6 +458,78 @@ func TestPowerCycle_twoAtOnce(t *testing.T) {
 	})
 }
 
+// Ensure toggles that go on beginning on a hub don't keep a cycle from its turn:
+// those that begin while it waits, wait for it.
+func TestPowerCycle_turn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var wg sync.WaitGroup
+		// 12 and 13 take turns in which one of them always works.
+		for i, n := range []int{12, 13} {
+			wg.Go(func() {
+				<-time.After(time.Duration(i) * 10 * time.Second)
+				for range 3 {
+					release, err := b.recovery.Share(t.Context(), n)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					<-time.After(15 * time.Second)
+					release()
+					<-time.After(5 * time.Second)
+				}
+			})
+		}
+		<-time.After(time.Second)
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		b.allOn()
+		b.locksFree()
+	})
+}
+
+// Ensure a dongle without budget is passed over at once, and neither waits for its
+// hub nor for another one that does.
+func TestPowerCycle_noBudgetNoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Fatal(err)
+		}
+		release, err := b.recovery.Share(t.Context(), 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine, err := b.recovery.Share(t.Context(), 11)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := b.recovery.PowerCycle(t.Context(), b.dongle(13), func(string) {}); err != nil {
+				t.Errorf("13: %v", err)
+			}
+		})
+		<-time.After(time.Second)
+		began := time.Now()
+		if err := b.recovery.PowerCycle(t.Context(), b.dongle(11), b.wait); !errors.Is(err, recovery.ErrUnavailable) || !strings.Contains(err.Error(), "toggle.power.budget") {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %s", took)
+		}
+		mine()
+		release()
+		wg.Wait()
+		b.allOn()
+		b.locksFree()
+	})
+}
+
 // Ensure a dongle whose port was cycled and that doesn't come back keeps no other
 // one on its hub from having its own cycle meanwhile.
 func TestPowerCycle_twoDead(t *testing.T) {

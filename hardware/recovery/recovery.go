@@ -151,16 +151,26 @@ func (r *Recovery) Share(ctx context.Context, n int) (release func(), err error)
 	return func() { r.unshare(n) }, nil
 }
 
+// share does nothing where the dongle has its share: whoever waits for the whole
+// lock would wait for that, and keep it waiting at the gate.
 func (r *Recovery) share(ctx context.Context, n int, hub usb.Path) error {
-	lock, err := flock.Wait(ctx, r.lockPath(hub), flock.Shared, nil)
+	if r.sharing(n) {
+		return nil
+	}
+	lock, err := r.queue(ctx, hub, flock.Shared)
 	if err != nil {
 		return fmt.Errorf("waiting for hub %s, which is being power cycled: %w", hub, err)
 	}
-	r.unshare(n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shares[n] = lock
 	return nil
+}
+
+func (r *Recovery) sharing(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shares[n] != nil
 }
 
 func (r *Recovery) unshare(n int) {
@@ -177,7 +187,7 @@ func (r *Recovery) alone(ctx context.Context, n int, hub usb.Path) (*flock.Lock,
 	r.unshare(n)
 	limited, cancel := context.WithTimeout(ctx, r.opt.HubWait)
 	defer cancel()
-	lock, err := flock.Wait(limited, r.lockPath(hub), flock.Exclusive, nil)
+	lock, err := r.queue(limited, hub, flock.Exclusive)
 	switch {
 	case err == nil:
 		return lock, nil
@@ -187,6 +197,17 @@ func (r *Recovery) alone(ctx context.Context, n int, hub usb.Path) (*flock.Lock,
 		return nil, unavailable("hub %s is busy: toggles of other dongles on it were under way for %s", hub, r.opt.HubWait)
 	}
 	return nil, err
+}
+
+// queue waits for a hub's lock at its gate. Whoever waits for the whole lock keeps
+// that shut: else toggles that go on beginning would never leave the hub to it.
+func (r *Recovery) queue(ctx context.Context, hub usb.Path, mode flock.Mode) (*flock.Lock, error) {
+	gate, err := flock.Wait(ctx, filepath.Join(r.opt.Dir, "hub-"+string(hub)+".gate"), mode, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer gate.Unlock() //nolint:errcheck // closing a file that was only locked
+	return flock.Wait(ctx, r.lockPath(hub), mode, nil)
 }
 
 func (r *Recovery) lockPath(hub usb.Path) string {
