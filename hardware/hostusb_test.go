@@ -216,6 +216,13 @@ func TestFollowUSB(t *testing.T) {
 		if got := h.USB()[11].State; reads.Load() != 2 || got != hosts.USBModem {
 			t.Errorf("after ten changes it was read %d times: %s", reads.Load(), got)
 		}
+		for range 600 { // a loose contact
+			events <- usb.Event{Path: "1-3.1"}
+			<-time.After(100 * time.Millisecond)
+		}
+		if n := reads.Load() - 2; n < 25 || n > 35 {
+			t.Errorf("in a minute of changes it was read %d times", n)
+		}
 		cancel()
 		<-ended
 	})
