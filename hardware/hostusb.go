@@ -72,6 +72,10 @@ func (h *Host) setUpUSB(c *configs.Config, bus recovery.Bus) {
 	// Both tries, each with its wait for the hub; no more than the toggle has.
 	once := p.HubWait.Std() + p.OffTime.Std() + c.Toggle.RestoreLimit.Std() + p.BackLimit.Std()
 	h.Ladder.Limits = map[int]time.Duration{4: 2 * once}
+	if len(c.Host.USB.Hubs) == 0 {
+		// No hub may be switched: it only says so, after a last look.
+		h.Ladder.Limits[4] = c.Host.ProbeTimeout.Std() + time.Second
+	}
 }
 
 // locate finds the network interface of a dongle by where it hangs.
