@@ -29,7 +29,10 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 	// Given up for the cycles. Nothing is left to do for it when the step is over
 	// before it can be had again.
 	defer func() { _ = r.share(ctx, d.Subnet, hub) }()
-	if err := r.cycleOne(ctx, d.Subnet, s.path, note); err != nil {
+	switch err := r.cycleOne(ctx, d, s.path, note); {
+	case errors.Is(err, errWorks):
+		return nil
+	case err != nil:
 		return err
 	}
 	// Without the share: nothing is done to the modem while it starts, and another
@@ -66,17 +69,28 @@ func (r *Recovery) switchable(ctx context.Context, hub usb.Path) error {
 	return nil // where it can't be asked, it was named because it can
 }
 
-// cycleOne takes the power from one dongle's port for a while.
-func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note) error {
+// errWorks: a dongle needs no cycle any more.
+var errWorks = errors.New("it is connected again")
+
+// cycleOne takes the power from one dongle's port for a while. Error: errWorks,
+// where the dongle came back while it waited for its hub, as by a cycle of that for
+// another one.
+func (r *Recovery) cycleOne(ctx context.Context, d Dongle, path usb.Path, note Note) error {
+	n := d.Subnet
 	if err := r.affordable(n); err != nil {
 		return err // and nobody waits for the hub
 	}
 	note(WaitHub)
-	lock, err := r.alone(ctx, n, path.Hub())
+	lock, waited, err := r.alone(ctx, n, path.Hub())
+	if err == nil {
+		defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
+	}
+	if waited && d.Connected(ctx) == nil {
+		return errWorks
+	}
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	if err := r.affordable(n); err != nil {
 		return err // another one's cycle of the hub has used it up
 	}
@@ -127,7 +141,7 @@ func (r *Recovery) connected(ctx context.Context, d Dongle, c *changes, note Not
 func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note Note) error {
 	hub := path.Hub()
 	note(WaitHub)
-	lock, err := r.alone(ctx, d.Subnet, hub)
+	lock, _, err := r.alone(ctx, d.Subnet, hub)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package recovery_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +47,6 @@ func TestPowerCycle(t *testing.T) {
 	}{
 		{"its port helps", nil, done, nil, false},
 		{"unplugged", func(b *bench) { b.unplug(hangs[11]); b.off[hangs[11]] = true }, done, nil, false},
-		{"its routing is denied", func(b *bench) {}, done, nil, false},
 		{"switched on at the third try", failing("on", 1, 2, errors.New("timed out")), "off 1-3.1, on 1-3.1, on 1-3.1, on 1-3.1, address 11 eth11-1, route 11, reread", nil, false},
 		{"another hub", func(b *bench) { b.start(func(o *recovery.Options) { o.Hubs = []usb.Path{"1-3.4"} }) }, "",
 			[]string{"hub 1-3 is not among those to be power cycled (host.usb.hubs)"}, true},
@@ -283,6 +284,7 @@ func TestPowerCycle_sharesAgain(t *testing.T) {
 				}
 				theirs := func() {}
 				if busy {
+					b.dead(11)
 					if theirs, err = b.recovery.Share(t.Context(), 12); err != nil {
 						t.Fatal(err)
 					}
@@ -349,6 +351,21 @@ func TestPowerCycle_budget(t *testing.T) {
 	})
 }
 
+// Ensure cycles of a time to come, as the clock tells that was put back, don't count.
+func TestPowerCycle_clockPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		text := `{"cycles":["` + time.Now().Add(365*24*time.Hour).Format(time.RFC3339) + `"]}`
+		if err := os.WriteFile(filepath.Join(b.dir, "dongle-11.power"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Ensure a cycle that could not be done costs nothing of the budget.
 func TestPowerCycle_refund(t *testing.T) {
 	t.Parallel()
@@ -386,6 +403,21 @@ func TestPowerCycle_siblingsSpend(t *testing.T) {
 	})
 }
 
+// dead has dongles not be connected until their port was without power.
+func (b *bench) dead(all ...int) {
+	for _, n := range all {
+		b.connected[n] = false
+	}
+	b.SetPowerFn = func(h usb.Path, port int, on bool) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if n := at(h.At(port)); !on {
+			b.connected[n] = true
+		}
+		return nil
+	}
+}
+
 // Ensure no hub is cycled while another toggle works on a modem of it, in this or
 // another process, that the step is passed over when that lasts, and goes on when
 // it ends; and that a toggle that begins meanwhile waits.
@@ -404,6 +436,7 @@ func TestPowerCycle_busy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				b.dead(11)
 				here := b.recovery
 				b.start()
 				theirs, err := b.recovery.Share(t.Context(), 12) // of another process
@@ -427,11 +460,12 @@ func TestPowerCycle_busy(t *testing.T) {
 }
 
 // Ensure two toggles that come to step 4 on one hub at once don't hinder each
-// other for good: one cycles, then the other, or that one is passed over.
+// other for good: one cycles, then the other.
 func TestPowerCycle_twoAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
+		b.dead(11, 12)
 		var wg sync.WaitGroup
 		for _, n := range []int{11, 12} {
 			wg.Go(func() {
@@ -448,6 +482,9 @@ func TestPowerCycle_twoAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		did := b.did()
+		if !strings.Contains(did, "off 1-3.1") || !strings.Contains(did, "off 1-3.2") {
+			t.Errorf("one was passed over: %s", did)
+		}
 		for _, s := range []string{"off 1-3.1, off", "off 1-3.2, off"} {
 			if strings.Contains(did, s) {
 				t.Errorf("both were off at once: %s", did)
@@ -481,8 +518,9 @@ func TestPowerCycle_turn(t *testing.T) {
 				}
 			})
 		}
+		b.dead(11)
 		<-time.After(time.Second)
-		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil || !strings.Contains(b.did(), "off 1-3.1") {
 			t.Error(err)
 		}
 		wg.Wait()
@@ -527,6 +565,29 @@ func TestPowerCycle_noBudgetNoWait(t *testing.T) {
 		wg.Wait()
 		b.allOn()
 		b.locksFree()
+	})
+}
+
+// Ensure a dongle that came back while it waited for its hub, by a cycle of that
+// for another one, keeps its power, and its step 4 is a success.
+func TestPowerCycle_cameBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.connected[12] = false
+		theirs, err := flock.Try(b.dir+"/hub-1-3.lock", flock.Exclusive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(20*time.Second, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.connected[12] = true
+			_ = theirs.Unlock()
+		})
+		if err := b.recovery.PowerCycle(t.Context(), b.dongle(12), b.wait); err != nil || b.did() != "" {
+			t.Errorf("%v", err)
+		}
 	})
 }
 
