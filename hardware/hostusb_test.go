@@ -17,6 +17,8 @@ import (
 
 	"switchyard/configs"
 	"switchyard/hardware"
+	"switchyard/hardware/hilink"
+	"switchyard/hardware/netroute"
 	"switchyard/hardware/recovery"
 	"switchyard/hardware/usb"
 	"switchyard/hosts"
@@ -176,6 +178,64 @@ func TestUSB_none(t *testing.T) {
 					t.Errorf("step %d: %v", step, err)
 				}
 			}
+		})
+	}
+}
+
+// resetModem is a modem that answers, and counts how often what was open to it is
+// dropped.
+type resetModem struct {
+	hardware.Modem
+
+	dropped int
+}
+
+func (m *resetModem) Status(context.Context) (hilink.Status, error) { return hilink.Status{}, nil }
+func (m *resetModem) CloseIdle()                                    { m.dropped++ }
+
+// Ensure step 3 drops the connections of the interface that has gone, and is a
+// success also where the routing isn't this process' to repair, but not where the
+// repair failed; and that a simulated dongle beside real ones has no such step.
+func TestResetUSB(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no such device")
+	for reason, fails := range map[error]bool{nil: false, netroute.ErrNotPermitted: false, errors.ErrUnsupported: false, broken: true} {
+		t.Run(fmt.Sprint(reason), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}, configs.Dongle{Subnet: 12, USB: "1-3.2", Modem: "http://127.0.0.1:1", Gateway: "127.0.0.1:2"})
+				h := newHostOn(t, c, &fakeBus{TreeFn: func() (*usb.Tree, error) {
+					return usb.NewTree(
+						usb.Device{Path: "1-3.1", Vendor: 0x12d1, Product: 0x14dc, Mode: usb.Modem, Interfaces: []string{"eth1"}},
+						usb.Device{Path: "1-3.2", Vendor: 0x12d1, Product: 0x14dc, Mode: usb.Modem, Interfaces: []string{"eth2"}},
+					), nil
+				}})
+				given := ""
+				h.Assigner = &fakeAssigner{EnsureFn: func(_ context.Context, iface string, subnet int) error {
+					given += fmt.Sprint(iface, " ", subnet)
+					return nil
+				}}
+				d, err := h.Dongle(11)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := &resetModem{Modem: d.Modem}
+				d.Modem, d.Router = m, &fakeRouter{RepairFn: func(context.Context, int) error { return reason }}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := h.Ladder.Repairs[3](ctx, d); (err != nil) != fails {
+					t.Errorf("%v", err)
+				}
+				if m.dropped == 0 || !fails && given != "eth1 11" {
+					t.Errorf("dropped %d times, addresses given: %s", m.dropped, given)
+				}
+				if d, err = h.Dongle(12); err != nil {
+					t.Fatal(err)
+				}
+				if err := h.Ladder.Repairs[3](ctx, d); !errors.Is(err, hardware.ErrUnavailable) {
+					t.Errorf("a simulated one: %v", err)
+				}
+			})
 		})
 	}
 }
