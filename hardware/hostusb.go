@@ -104,8 +104,10 @@ func (h *Host) LeaveUSB() error {
 	return nil
 }
 
-// readUSB has the map take in what is plugged in now.
+// readUSB has the map take in what is plugged in now. Of several readings at once
+// the one that began last counts.
 func (h *Host) readUSB() error {
+	began := h.readings.Add(1)
 	before, err := networksHeld()
 	if err != nil {
 		return err
@@ -121,6 +123,12 @@ func (h *Host) readUSB() error {
 	if err != nil {
 		return err
 	}
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	if began < h.taken {
+		return nil
+	}
+	h.taken = began
 	return errors.Join(errors.Join(tree.Faults...), h.places.Read(tree, inBoth(before, after)))
 }
 

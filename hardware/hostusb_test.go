@@ -182,6 +182,34 @@ func TestUSB_none(t *testing.T) {
 	}
 }
 
+// Ensure a reading of the USB that was slow doesn't undo a later one.
+func TestLookAtUSB_overtaken(t *testing.T) {
+	t.Parallel()
+	slow, goOn := make(chan struct{}), make(chan struct{})
+	var reads atomic.Int32
+	b := &fakeBus{TreeFn: func() (*usb.Tree, error) {
+		if reads.Add(1) == 1 {
+			close(slow)
+			<-goOn
+			return usb.NewTree(), nil
+		}
+		return usb.NewTree(usb.Device{Path: "1-3.1", Mode: usb.Modem}), nil
+	}}
+	h := newHostOn(t, hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}), b)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.LookAtUSB(t.Context(), (&logged{}).logger())
+	}()
+	<-slow
+	h.LookAtUSB(t.Context(), (&logged{}).logger())
+	close(goOn)
+	<-ended
+	if got := h.USB()[11].State; got != hosts.USBModem || h.Physical() != 1 {
+		t.Errorf("it is told as %s, %d dongles", got, h.Physical())
+	}
+}
+
 // resetModem is a modem that answers, and counts how often what was open to it is
 // dropped.
 type resetModem struct {
