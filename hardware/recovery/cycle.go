@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"switchyard/hardware/usb"
 )
@@ -152,6 +153,10 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 	}
 	if len(ports) < 2 {
 		return errors.New("there are no others")
+	}
+	// The others don't lose power for a toggle that would be over before it helps.
+	if end, ends := ctx.Deadline(); ends && time.Until(end) < r.opt.OffTime+r.opt.BackLimit/2 {
+		return fmt.Errorf("not begun with %s left (toggle.timeout)", time.Until(end).Round(time.Second))
 	}
 	var siblings []int
 	for port, n := range ports {

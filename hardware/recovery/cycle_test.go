@@ -387,6 +387,25 @@ func TestPowerCycle_refund(t *testing.T) {
 	})
 }
 
+// Ensure the other dongles of a hub don't lose power where the toggle would be over
+// before that could help.
+func TestPowerCycle_noTimeForAll(t *testing.T) {
+	t.Parallel()
+	for left, all := range map[time.Duration]bool{offTime + backLimit/2 - time.Second: false, offTime + backLimit/2 + 2*time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			b.connected[11] = false
+			ctx, cancel := context.WithTimeout(t.Context(), offTime+backLimit+left)
+			defer cancel()
+			err := b.recovery.PowerCycle(ctx, b.dongle(11), b.wait)
+			if did := b.did(); err == nil || strings.Contains(did, "off 1-3.2") != all || !all && !strings.Contains(err.Error(), "with all dongles of hub 1-3: not begun with 34s left (toggle.timeout)") {
+				t.Errorf("with %s left: %v; %s", left, err, did)
+			}
+			b.allOn()
+		})
+	}
+}
+
 // Ensure dongles that lost power with another one of their hub spend their budget
 // too.
 func TestPowerCycle_siblingsSpend(t *testing.T) {
