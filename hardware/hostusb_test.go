@@ -210,6 +210,37 @@ func TestLookAtUSB_overtaken(t *testing.T) {
 	}
 }
 
+// Ensure the interface at a dongle's place is the dongle's, and not that of
+// something else that was plugged in there.
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	unreadable := errors.New("input/output error")
+	for name, tt := range map[string]struct {
+		device usb.Device
+		err    error
+		want   string
+	}{
+		"dongle":       {usb.Device{Path: "1-3.1", Mode: usb.Modem, Interfaces: []string{"eth1"}}, nil, "eth1"},
+		"disk":         {usb.Device{Path: "1-3.1", Mode: usb.Storage}, nil, ""},
+		"adapter":      {usb.Device{Path: "1-3.1", Vendor: 0x0bda, Interfaces: []string{"eth1"}}, nil, ""},
+		"another port": {usb.Device{Path: "1-3.2", Mode: usb.Modem, Interfaces: []string{"eth1"}}, nil, ""},
+		"unreadable":   {usb.Device{Path: "1-3.1", Mode: usb.Modem, Interfaces: []string{"eth1"}}, unreadable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostOn(t, hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}, configs.Dongle{Subnet: 12}), &fakeBus{
+				TreeFn: func() (*usb.Tree, error) { return usb.NewTree(tt.device), tt.err },
+			})
+			if got, found := h.Locate(11); got != tt.want || found != (tt.want != "") {
+				t.Errorf("at %q, %t, want %q", got, found, tt.want)
+			}
+			if got, found := h.Locate(12); found {
+				t.Errorf("one whose place isn't known is at %q", got)
+			}
+		})
+	}
+}
+
 // resetModem is a modem that answers, and counts how often what was open to it is
 // dropped.
 type resetModem struct {
