@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/configs"
@@ -50,6 +51,11 @@ type Host struct {
 	bus      recovery.Bus
 	places   *usbmap.Map
 	recovery *recovery.Recovery
+
+	// readings counts those of the USB, taken is the latest that the map has.
+	readings atomic.Int64
+	reading  sync.Mutex
+	taken    int64
 
 	mu      sync.Mutex
 	dongles map[int]*Dongle

@@ -48,6 +48,7 @@ func newHost(t *testing.T, c *configs.Config) *hardware.Host {
 func TestNewHost(t *testing.T) {
 	t.Parallel()
 	c := hostConfig(t, configs.Dongle{Subnet: 30}, configs.Dongle{Subnet: 11, Modem: "http://127.0.0.1:1", Gateway: "127.0.0.1:2"})
+	c.Host.USB.Hubs = []string{"1-3"}
 	c.Toggle.Unchanged, c.Toggle.Methods = "accept", []string{"dataswitch", "net_mode"}
 	h := newHost(t, c)
 	if diff := cmp.Diff([]int{11, 30}, h.Subnets()); diff != "" || h.ServerIP != hostAddress || h.Name != "seoul-1" {
@@ -94,6 +95,10 @@ func TestNewHost(t *testing.T) {
 	got.Repairs = nil // functions
 	if diff := cmp.Diff(want, &got); diff != "" {
 		t.Errorf("ladder (-want +got):\n%s", diff)
+	}
+	c.Host.USB.Hubs = nil
+	if got := newHost(t, c).Ladder.Limits[4]; got != 2*time.Second {
+		t.Errorf("without hubs step 4 has %s", got)
 	}
 	c.Toggle.Unchanged = "escalate"
 	if newHost(t, c).Ladder.AcceptUnchanged {

@@ -72,6 +72,10 @@ func (h *Host) setUpUSB(c *configs.Config, bus recovery.Bus) {
 	// Both tries, each with its wait for the hub; no more than the toggle has.
 	once := p.HubWait.Std() + p.OffTime.Std() + c.Toggle.RestoreLimit.Std() + p.BackLimit.Std()
 	h.Ladder.Limits = map[int]time.Duration{4: 2 * once}
+	if len(c.Host.USB.Hubs) == 0 {
+		// No hub may be switched: it only says so, after a last look.
+		h.Ladder.Limits[4] = c.Host.ProbeTimeout.Std() + time.Second
+	}
 }
 
 // locate finds the network interface of a dongle by where it hangs.
@@ -100,8 +104,14 @@ func (h *Host) LeaveUSB() error {
 	return nil
 }
 
-// readUSB has the map take in what is plugged in now.
+// readUSB has the map take in what is plugged in now. Of several readings at once
+// the one that began last counts.
 func (h *Host) readUSB() error {
+	began := h.readings.Add(1)
+	before, err := networksHeld()
+	if err != nil {
+		return err
+	}
 	tree, err := h.bus.Tree()
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil // nothing to know
@@ -109,11 +119,17 @@ func (h *Host) readUSB() error {
 	if err != nil {
 		return fmt.Errorf("reading the USB: %w", err)
 	}
-	holders, err := networksHeld()
+	after, err := networksHeld()
 	if err != nil {
 		return err
 	}
-	return errors.Join(errors.Join(tree.Faults...), h.places.Read(tree, holders))
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	if began < h.taken {
+		return nil
+	}
+	h.taken = began
+	return errors.Join(errors.Join(tree.Faults...), h.places.Read(tree, inBoth(before, after)))
 }
 
 // onUSB tells whether the host has dongles on its USB, or may come to.
@@ -121,14 +137,35 @@ func (h *Host) onUSB() bool {
 	return len(h.config.Dongles) == 0 || slices.ContainsFunc(h.config.Dongles, func(d configs.Dongle) bool { return d.Gateway == "" })
 }
 
+// holder is an interface that has an address of a dongle's network.
+type holder struct {
+	index int
+	name  string
+}
+
+// inBoth are the names of those interfaces that were there, as they are, before
+// and after the USB was read: where modems come back together a name may have
+// become another one's meanwhile, and its place would be taken for that one's.
+func inBoth(before, after map[int][]holder) map[int][]string {
+	held := map[int][]string{}
+	for n, all := range after {
+		for _, i := range all {
+			if slices.Contains(before[n], i) {
+				held[n] = append(held[n], i.name)
+			}
+		}
+	}
+	return held
+}
+
 // networksHeld are the interfaces that have an address of a dongle's network, by
 // subnet.
-func networksHeld() (map[int][]string, error) {
+func networksHeld() (map[int][]holder, error) {
 	ifs, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("listing network interfaces: %w", err)
 	}
-	held := map[int][]string{}
+	held := map[int][]holder{}
 	for _, i := range ifs {
 		addrs, err := i.Addrs()
 		if err != nil {
@@ -140,7 +177,7 @@ func networksHeld() (map[int][]string, error) {
 				continue
 			}
 			if ip := n.IP.To4(); ip[0] == 192 && ip[1] == 168 && tasks.ValidSubnet(int(ip[2])) {
-				held[int(ip[2])] = append(held[int(ip[2])], i.Name)
+				held[int(ip[2])] = append(held[int(ip[2])], holder{i.Index, i.Name})
 			}
 		}
 	}
@@ -191,9 +228,14 @@ func (h *Host) PowerOn(ctx context.Context, log *slog.Logger) error {
 	return err
 }
 
-// usbQuiet is how long the USB is left to settle after a change, for a hub with
-// all its dongles comes as a hundred.
-const usbQuiet = 200 * time.Millisecond
+const (
+	// usbQuiet is how long the USB is left to settle after a change, for a hub with
+	// all its dongles comes as a hundred.
+	usbQuiet = 200 * time.Millisecond
+	// usbUnquiet is how long it may go on changing before it is looked at all the
+	// same: a dongle with a loose contact never settles.
+	usbUnquiet = 2 * time.Second
+)
 
 // FollowUSB looks at the USB whenever something changes on it, until ctx ends.
 // Where changes can't be heard of it returns; LookAtUSB by the clock has to do.
@@ -208,16 +250,21 @@ func (h *Host) FollowUSB(ctx context.Context, log *slog.Logger) {
 		}
 		return
 	}
-	quiet := time.NewTimer(usbQuiet)
-	defer quiet.Stop()
+	look := time.NewTimer(usbQuiet)
+	defer look.Stop()
+	first := time.Now() // of the changes that it has not been looked at since
 	for {
 		select {
 		case _, open := <-events:
 			if !open {
 				return
 			}
-			quiet.Reset(usbQuiet)
-		case <-quiet.C:
+			if first.IsZero() {
+				first = time.Now()
+			}
+			look.Reset(min(usbQuiet, max(0, time.Until(first.Add(usbUnquiet)))))
+		case <-look.C:
+			first = time.Time{}
 			h.LookAtUSB(ctx, log)
 		}
 	}

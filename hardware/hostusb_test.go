@@ -17,6 +17,8 @@ import (
 
 	"switchyard/configs"
 	"switchyard/hardware"
+	"switchyard/hardware/hilink"
+	"switchyard/hardware/netroute"
 	"switchyard/hardware/recovery"
 	"switchyard/hardware/usb"
 	"switchyard/hosts"
@@ -180,6 +182,123 @@ func TestUSB_none(t *testing.T) {
 	}
 }
 
+// Ensure a reading of the USB that was slow doesn't undo a later one.
+func TestLookAtUSB_overtaken(t *testing.T) {
+	t.Parallel()
+	slow, goOn := make(chan struct{}), make(chan struct{})
+	var reads atomic.Int32
+	b := &fakeBus{TreeFn: func() (*usb.Tree, error) {
+		if reads.Add(1) == 1 {
+			close(slow)
+			<-goOn
+			return usb.NewTree(), nil
+		}
+		return usb.NewTree(usb.Device{Path: "1-3.1", Mode: usb.Modem}), nil
+	}}
+	h := newHostOn(t, hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}), b)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.LookAtUSB(t.Context(), (&logged{}).logger())
+	}()
+	<-slow
+	h.LookAtUSB(t.Context(), (&logged{}).logger())
+	close(goOn)
+	<-ended
+	if got := h.USB()[11].State; got != hosts.USBModem || h.Physical() != 1 {
+		t.Errorf("it is told as %s, %d dongles", got, h.Physical())
+	}
+}
+
+// Ensure the interface at a dongle's place is the dongle's, and not that of
+// something else that was plugged in there.
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	unreadable := errors.New("input/output error")
+	for name, tt := range map[string]struct {
+		device usb.Device
+		err    error
+		want   string
+	}{
+		"dongle":       {usb.Device{Path: "1-3.1", Mode: usb.Modem, Interfaces: []string{"eth1"}}, nil, "eth1"},
+		"disk":         {usb.Device{Path: "1-3.1", Mode: usb.Storage}, nil, ""},
+		"adapter":      {usb.Device{Path: "1-3.1", Vendor: 0x0bda, Interfaces: []string{"eth1"}}, nil, ""},
+		"another port": {usb.Device{Path: "1-3.2", Mode: usb.Modem, Interfaces: []string{"eth1"}}, nil, ""},
+		"unreadable":   {usb.Device{Path: "1-3.1", Mode: usb.Modem, Interfaces: []string{"eth1"}}, unreadable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostOn(t, hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}, configs.Dongle{Subnet: 12}), &fakeBus{
+				TreeFn: func() (*usb.Tree, error) { return usb.NewTree(tt.device), tt.err },
+			})
+			if got, found := h.Locate(11); got != tt.want || found != (tt.want != "") {
+				t.Errorf("at %q, %t, want %q", got, found, tt.want)
+			}
+			if got, found := h.Locate(12); found {
+				t.Errorf("one whose place isn't known is at %q", got)
+			}
+		})
+	}
+}
+
+// resetModem is a modem that answers, and counts how often what was open to it is
+// dropped.
+type resetModem struct {
+	hardware.Modem
+
+	dropped int
+}
+
+func (m *resetModem) Status(context.Context) (hilink.Status, error) { return hilink.Status{}, nil }
+func (m *resetModem) CloseIdle()                                    { m.dropped++ }
+
+// Ensure step 3 drops the connections of the interface that has gone, and is a
+// success also where the routing isn't this process' to repair, but not where the
+// repair failed; and that a simulated dongle beside real ones has no such step.
+func TestResetUSB(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no such device")
+	for reason, fails := range map[error]bool{nil: false, netroute.ErrNotPermitted: false, errors.ErrUnsupported: false, broken: true} {
+		t.Run(fmt.Sprint(reason), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := hostConfig(t, configs.Dongle{Subnet: 11, USB: "1-3.1"}, configs.Dongle{Subnet: 12, USB: "1-3.2", Modem: "http://127.0.0.1:1", Gateway: "127.0.0.1:2"})
+				h := newHostOn(t, c, &fakeBus{TreeFn: func() (*usb.Tree, error) {
+					return usb.NewTree(
+						usb.Device{Path: "1-3.1", Vendor: 0x12d1, Product: 0x14dc, Mode: usb.Modem, Interfaces: []string{"eth1"}},
+						usb.Device{Path: "1-3.2", Vendor: 0x12d1, Product: 0x14dc, Mode: usb.Modem, Interfaces: []string{"eth2"}},
+					), nil
+				}})
+				given := ""
+				h.Assigner = &fakeAssigner{EnsureFn: func(_ context.Context, iface string, subnet int) error {
+					given += fmt.Sprint(iface, " ", subnet)
+					return nil
+				}}
+				d, err := h.Dongle(11)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := &resetModem{Modem: d.Modem}
+				d.Modem, d.Router = m, &fakeRouter{RepairFn: func(context.Context, int) error { return reason }}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := h.Ladder.Repairs[3](ctx, d); (err != nil) != fails {
+					t.Errorf("%v", err)
+				}
+				if m.dropped == 0 || !fails && given != "eth1 11" {
+					t.Errorf("dropped %d times, addresses given: %s", m.dropped, given)
+				}
+				if d, err = h.Dongle(12); err != nil {
+					t.Fatal(err)
+				}
+				if err := h.Ladder.Repairs[3](ctx, d); !errors.Is(err, hardware.ErrUnavailable) {
+					t.Errorf("a simulated one: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // Ensure the USB is read anew when something changes on it, once for what comes
 // together, and that this ends with its context.
 func TestFollowUSB(t *testing.T) {
@@ -215,6 +334,13 @@ func TestFollowUSB(t *testing.T) {
 		<-time.After(time.Minute)
 		if got := h.USB()[11].State; reads.Load() != 2 || got != hosts.USBModem {
 			t.Errorf("after ten changes it was read %d times: %s", reads.Load(), got)
+		}
+		for range 600 { // a loose contact
+			events <- usb.Event{Path: "1-3.1"}
+			<-time.After(100 * time.Millisecond)
+		}
+		if n := reads.Load() - 2; n < 25 || n > 35 {
+			t.Errorf("in a minute of changes it was read %d times", n)
 		}
 		cancel()
 		<-ended

@@ -235,10 +235,7 @@ func (t *toggle) ways() (out []way) {
 // limit is how long the next way of a step may take: what the toggle's own time
 // leaves if each repair that may follow is to have its limit, too.
 func (t *toggle) limit(ctx context.Context, step int) time.Duration {
-	own, another := t.Limits[step]
-	if !another {
-		own = t.StepLimit
-	}
+	own := t.own(step)
 	end, bounded := ctx.Deadline()
 	if !bounded {
 		return own
@@ -246,10 +243,18 @@ func (t *toggle) limit(ctx context.Context, step int) time.Duration {
 	left := time.Until(end)
 	for later := step + 1; later <= 4; later++ {
 		if later == 2 || t.Repairs[later] != nil {
-			left -= t.StepLimit
+			left -= min(t.own(later), t.StepLimit)
 		}
 	}
 	return min(left, own)
+}
+
+// own is a step's own limit.
+func (t *toggle) own(step int) time.Duration {
+	if own, another := t.Limits[step]; another {
+		return own
+	}
+	return t.StepLimit
 }
 
 // timed runs one way of a step within its limit and writes down how it went. An

@@ -96,6 +96,30 @@ func TestLimit_leavesRoom(t *testing.T) {
 	}
 }
 
+// Ensure no room is left for a power cycle that can't be done on this host: it
+// goes to the ways of step 2.
+func TestLimit_noRoomForNothing(t *testing.T) {
+	t.Parallel()
+	for limit, skips := range map[time.Duration]bool{probeTimeout + time.Second: false, 250 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 180*time.Second, errTime)
+			defer cancel()
+			p, j := newPlace(t, unreachable), &journal{}
+			p.ways[hardware.MethodNetMode], p.ways[hardware.MethodDataswitch] = loses, loses
+			p.repairs = map[int]string{3: idle, 4: idle}
+			l := p.ladder()
+			l.Limits = map[int]time.Duration{4: limit}
+			l.Repairs[4] = func(context.Context, *hardware.Dongle) error { return hardware.ErrUnavailable }
+			if out, err := l.Toggle(ctx, p.dongle(t, p.modem()), j.hooks()); err != nil || out.Success || out.Step != 4 {
+				t.Errorf("%+v, %v", out, err)
+			}
+			if said := strings.Join(j.steps(), "\n"); strings.Contains(said, "2 dataswitch skipped") != skips || !strings.Contains(said, "4 skipped") {
+				t.Errorf("with %s for step 4: %q", limit, j.steps())
+			}
+		})
+	}
+}
+
 // Ensure a toggle with less time than its steps begins with the first one all
 // the same.
 func TestLimit_short(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,8 +34,11 @@ import (
 const inNamespace = "SWITCHYARD_TEST_IN_NAMESPACE"
 
 // arpIgnore keeps a machine from answering for addresses of its other
-// interfaces.
-const arpIgnore = "/proc/sys/net/ipv4/conf/all/arp_ignore"
+// interfaces, arpAnnounce from telling of them.
+const (
+	arpIgnore   = "/proc/sys/net/ipv4/conf/all/arp_ignore"
+	arpAnnounce = "/proc/sys/net/ipv4/conf/all/arp_announce"
+)
 
 // ownNamespace has the test run once more, in a process whose network is its
 // own: a probe dials from whatever thread it likes. It reports whether this is
@@ -76,6 +80,8 @@ type bed struct {
 	ctx   context.Context
 	host  *hardware.Host
 	modem *sim.Modem
+	// atModem runs a function on the modem's machine.
+	atModem func(func())
 	// leaks counts the requests that left by the uplink.
 	leaks atomic.Int32
 }
@@ -85,8 +91,8 @@ func newBed(t *testing.T) *bed {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
 	b := &bed{t: t, ctx: ctx}
-	modem := b.elsewhere("dg11", "192.168.11.100/24", "192.168.11.1/24")
-	modem(func() {
+	b.atModem = b.elsewhere("dg11", "192.168.11.100/24", "192.168.11.1/24")
+	b.atModem(func() {
 		b.modem = sim.New(sim.Options{Subnet: 11, WebAddr: "192.168.11.1:80", GatewayAddr: echoAddress + ":80", Reattach: 25 * time.Millisecond})
 		b.must(b.modem.Start(ctx))
 	})
@@ -164,8 +170,11 @@ func (b *bed) elsewhere(name, here, there string) (run func(func())) {
 		var err error
 		ns, err = netns.New()
 		b.must(err)
-		// Like a modem, it answers for its own address on the cable alone.
+		// Like a modem, it answers for its own address on the cable alone, and shows
+		// no other when it asks for the host's: a connection bound to the interface
+		// looks for the echo service on the cable where no route leads to it.
 		b.must(os.WriteFile(arpIgnore, []byte("1"), 0))
+		b.must(os.WriteFile(arpAnnounce, []byte("2"), 0))
 	})
 	b.must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "far-" + name, PeerNamespace: netlink.NsFd(ns)}))
 	b.must(ns.Close())
@@ -185,6 +194,36 @@ func (b *bed) address(name, addr string) {
 	b.must(err)
 	b.must(netlink.AddrAdd(l, a))
 	b.must(netlink.LinkSetUp(l))
+}
+
+// forgetHost has the machine of the calling thread not know the host's hardware
+// address any more.
+func (b *bed) forgetHost() {
+	all, err := netlink.NeighList(0, netlink.FAMILY_V4)
+	b.must(err)
+	for _, n := range all {
+		if n.IP.Equal(net.IPv4(192, 168, 11, 100)) {
+			b.must(netlink.NeighDel(&n))
+		}
+	}
+}
+
+// heard waits until the host knows a hardware address on the cable of l.
+func (b *bed) heard(l netlink.Link) {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		all, err := netlink.NeighList(l.Attrs().Index, netlink.FAMILY_V4)
+		b.must(err)
+		if slices.ContainsFunc(all, func(n netlink.Neigh) bool { return len(n.HardwareAddr) > 0 }) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-b.ctx.Done():
+			b.must(context.Cause(b.ctx))
+		}
+	}
 }
 
 func (b *bed) dongle() *hardware.Dongle {
@@ -297,6 +336,17 @@ func TestRouting_leak(t *testing.T) {
 	expect("repaired", open)
 	b.must(netlink.LinkSetDown(l))
 	b.must(netlink.LinkSetUp(l))
+	// An answer of the echo service was under way. Where the cable was off for long
+	// enough the modem has forgotten the host's hardware address, and asks for it.
+	b.atModem(func() {
+		b.forgetHost()
+		far := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(echoAddress)}}
+		c, err := far.DialContext(b.ctx, "udp4", "192.168.11.100:9")
+		b.must(err)
+		_, err = c.Write([]byte("late"))
+		b.must(errors.Join(err, c.Close()))
+	})
+	b.heard(l)
 	expect("the route lost, the fence left", shut)
 	b.must(router.Repair(b.ctx, 11))
 	expect("repaired again", open)

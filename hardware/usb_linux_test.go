@@ -1,6 +1,7 @@
 package hardware_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -155,5 +156,65 @@ func TestUSB(t *testing.T) {
 	start()
 	if text, err := os.ReadFile(disable); err != nil || strings.TrimSpace(string(text)) != "0" {
 		t.Errorf("its port is left off: %q, %v", text, err)
+	}
+}
+
+// Ensure an interface that another one's name went to while the USB was read is
+// not taken to be where that one was: the next reading tells.
+func TestUSB_namesChangeHands(t *testing.T) {
+	t.Parallel()
+	if !ownNamespace(t) {
+		return
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := func(addr string) netlink.Link {
+		t.Helper()
+		must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth1"}, PeerName: "far1"}))
+		l, err := netlink.LinkByName("eth1")
+		must(err)
+		a, err := netlink.ParseAddr(addr)
+		must(err)
+		must(netlink.AddrAdd(l, a))
+		return l
+	}
+	add("192.168.11.100/24")
+	at, swap := usb.Path("1-3.1"), false
+	bus := &fakeBus{TreeFn: func() (*usb.Tree, error) {
+		tree := usb.NewTree(usb.Device{Path: at, Vendor: 0x12d1, Product: 0x14dc, Mode: usb.Modem, Interfaces: []string{"eth1"}})
+		if swap {
+			l, err := netlink.LinkByName("eth1")
+			must(err)
+			must(netlink.LinkDel(l))
+			at, swap = "1-3.2", false
+			add("192.168.12.100/24")
+		}
+		return tree, nil
+	}}
+	h := newHostOn(t, hostConfig(t, configs.Dongle{Subnet: 11}, configs.Dongle{Subnet: 12}), bus)
+	look := func() string {
+		t.Helper()
+		h.LookAtUSB(t.Context(), slog.New(slog.DiscardHandler))
+		var all []string
+		for _, n := range []int{11, 12} {
+			if p, known := h.USB()[n]; known {
+				all = append(all, fmt.Sprintf("%d %s", n, p.Path))
+			}
+		}
+		return strings.Join(all, ", ")
+	}
+	if got := look(); got != "11 1-3.1" {
+		t.Errorf("at first: %s", got)
+	}
+	swap = true
+	if got := look(); got != "11 1-3.1" {
+		t.Errorf("the name changes hands while it is read: %s", got)
+	}
+	if got := look(); got != "11 1-3.1, 12 1-3.2" {
+		t.Errorf("read once more: %s", got)
 	}
 }

@@ -125,6 +125,10 @@ func (e *ensuring) look() (there bool, err error) {
 	if i < 0 {
 		return false, fmt.Errorf("interface %s: %w: see that the modem is plugged in", e.name, ErrNoInterface)
 	}
+	if e.seen.index != 0 && e.seen.index != all[i].index {
+		// Names change hands when modems come back: this one is another's now.
+		return false, fmt.Errorf("interface %s: %w: it has gone, and another one has its name", e.name, ErrNoInterface)
+	}
 	e.seen = all[i]
 	if e.seen.holds(e.address().Addr()) {
 		return e.seen.up, nil

@@ -288,6 +288,28 @@ func TestEnsure_goes(t *testing.T) {
 	})
 }
 
+// Ensure an interface that took over the name of the one whose address is waited
+// for, as names change hands when modems come back, is not given that address.
+func TestEnsure_changesHands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newFake(dongle(true))
+		a := k.assigner(t, Options{Static: true})
+		networkd(t, a.run, "configuring")
+		time.AfterFunc(3*time.Second, func() {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.all[0].index = 6
+			k.told <- struct{}{}
+		})
+		began := time.Now()
+		err := a.Ensure(t.Context(), "dg11", 11)
+		if took := time.Since(began); !errors.Is(err, ErrNoInterface) || took != 3*time.Second || len(k.did) != 0 {
+			t.Errorf("%v after %s, did %q", err, took, k.did)
+		}
+	})
+}
+
 // Ensure a command that fails is logged with what it said, where the address is
 // set all the same.
 func TestEnsure_commandIsTold(t *testing.T) {

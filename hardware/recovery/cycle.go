@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"switchyard/hardware/usb"
 )
@@ -29,12 +30,14 @@ func (r *Recovery) PowerCycle(ctx context.Context, d Dongle, note Note) error {
 	// Given up for the cycles. Nothing is left to do for it when the step is over
 	// before it can be had again.
 	defer func() { _ = r.share(ctx, d.Subnet, hub) }()
-	if err := r.cycleOne(ctx, d.Subnet, s.path, note); err != nil {
+	switch err := r.cycleOne(ctx, d, s.path, note); {
+	case errors.Is(err, errWorks):
+		return nil
+	case err != nil:
 		return err
 	}
-	if err := r.share(ctx, d.Subnet, hub); err != nil {
-		return err
-	}
+	// Without the share: nothing is done to the modem while it starts, and another
+	// dead dongle of the hub can't wait that long for its own cycle.
 	err = r.connected(ctx, d, r.watch(watching, s.path), note)
 	if err != nil && ctx.Err() == nil && r.opt.WholeHub {
 		allErr := r.cycleAll(ctx, d, s.path, note)
@@ -67,16 +70,30 @@ func (r *Recovery) switchable(ctx context.Context, hub usb.Path) error {
 	return nil // where it can't be asked, it was named because it can
 }
 
-// cycleOne takes the power from one dongle's port for a while.
-func (r *Recovery) cycleOne(ctx context.Context, n int, path usb.Path, note Note) error {
+// errWorks: a dongle needs no cycle any more.
+var errWorks = errors.New("it is connected again")
+
+// cycleOne takes the power from one dongle's port for a while. Error: errWorks,
+// where the dongle came back while it waited for its hub, as by a cycle of that for
+// another one.
+func (r *Recovery) cycleOne(ctx context.Context, d Dongle, path usb.Path, note Note) error {
+	n := d.Subnet
+	if err := r.affordable(n); err != nil {
+		return err // and nobody waits for the hub
+	}
 	note(WaitHub)
-	lock, err := r.alone(ctx, n, path.Hub())
+	lock, waited, err := r.alone(ctx, n, path.Hub())
+	if err == nil {
+		defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
+	}
+	if waited && d.Connected(ctx) == nil {
+		return errWorks
+	}
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	if err := r.affordable(n); err != nil {
-		return err
+		return err // another one's cycle of the hub has used it up
 	}
 	refund, err := r.spend(n)
 	if err != nil {
@@ -125,7 +142,7 @@ func (r *Recovery) connected(ctx context.Context, d Dongle, c *changes, note Not
 func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note Note) error {
 	hub := path.Hub()
 	note(WaitHub)
-	lock, err := r.alone(ctx, d.Subnet, hub)
+	lock, _, err := r.alone(ctx, d.Subnet, hub)
 	if err != nil {
 		return err
 	}
@@ -137,12 +154,16 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 	if len(ports) < 2 {
 		return errors.New("there are no others")
 	}
+	// The others don't lose power for a toggle that would be over before it helps.
+	if end, ends := ctx.Deadline(); ends && time.Until(end) < r.opt.OffTime+r.opt.BackLimit/2 {
+		return fmt.Errorf("not begun with %s left (toggle.timeout)", time.Until(end).Round(time.Second))
+	}
 	var siblings []int
 	for port, n := range ports {
 		if n == d.Subnet || n == 0 {
 			continue
 		}
-		if err := r.affordable(n); err != nil {
+		if err := r.affordable(n); err != nil && r.works(ctx, n) {
 			return fmt.Errorf("the other dongles of hub %s keep their power: %w", hub, err)
 		}
 		siblings = append(siblings, port)
@@ -176,6 +197,13 @@ func (r *Recovery) cycleAll(ctx context.Context, d Dongle, path usb.Path, note N
 	err = r.connected(ctx, d, r.watch(watching, path), note)
 	wg.Wait()
 	return errors.Join(err, errors.Join(failed...))
+}
+
+// works tells whether a dongle is connected: one that isn't has nothing to lose
+// with its power.
+func (r *Recovery) works(ctx context.Context, n int) bool {
+	d, ok := r.opt.Dongle(n)
+	return !ok || d.Connected(ctx) == nil || ctx.Err() != nil
 }
 
 // donglePorts are the ports of a hub that dongles hang on, each with its subnet: 0

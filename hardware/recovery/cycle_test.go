@@ -3,6 +3,8 @@ package recovery_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +47,6 @@ func TestPowerCycle(t *testing.T) {
 	}{
 		{"its port helps", nil, done, nil, false},
 		{"unplugged", func(b *bench) { b.unplug(hangs[11]); b.off[hangs[11]] = true }, done, nil, false},
-		{"its routing is denied", func(b *bench) {}, done, nil, false},
 		{"switched on at the third try", failing("on", 1, 2, errors.New("timed out")), "off 1-3.1, on 1-3.1, on 1-3.1, on 1-3.1, address 11 eth11-1, route 11, reread", nil, false},
 		{"another hub", func(b *bench) { b.start(func(o *recovery.Options) { o.Hubs = []usb.Path{"1-3.4"} }) }, "",
 			[]string{"hub 1-3 is not among those to be power cycled (host.usb.hubs)"}, true},
@@ -283,6 +284,7 @@ func TestPowerCycle_sharesAgain(t *testing.T) {
 				}
 				theirs := func() {}
 				if busy {
+					b.dead(11)
 					if theirs, err = b.recovery.Share(t.Context(), 12); err != nil {
 						t.Fatal(err)
 					}
@@ -335,12 +337,32 @@ func TestPowerCycle_budget(t *testing.T) {
 			!strings.Contains(err.Error(), "the other dongles of hub 1-3 keep their power: dongle 11 has lost power 2 times") {
 			t.Errorf("the hub of it: %v; %s", err, got)
 		}
-		b.connected[12] = true
+		// It is where 11 is no better off, and has nothing to lose.
+		b.connected[11] = false
+		if err := cycle(12); err == nil || !strings.Contains(b.did(), "off 1-3.1, off 1-3.2, off 1-3.3") {
+			t.Errorf("the hub of two dead ones: %v", err)
+		}
+		b.connected[11], b.connected[12] = true, true
 		<-time.After(30 * time.Minute)
 		if err := cycle(11); err != nil {
 			t.Errorf("when the time is over: %v", err)
 		}
 		b.allOn()
+	})
+}
+
+// Ensure cycles of a time to come, as the clock tells that was put back, don't count.
+func TestPowerCycle_clockPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		text := `{"cycles":["` + time.Now().Add(365*24*time.Hour).Format(time.RFC3339) + `"]}`
+		if err := os.WriteFile(filepath.Join(b.dir, "dongle-11.power"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -365,6 +387,25 @@ func TestPowerCycle_refund(t *testing.T) {
 	})
 }
 
+// Ensure the other dongles of a hub don't lose power where the toggle would be over
+// before that could help.
+func TestPowerCycle_noTimeForAll(t *testing.T) {
+	t.Parallel()
+	for left, all := range map[time.Duration]bool{offTime + backLimit/2 - time.Second: false, offTime + backLimit/2 + 2*time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			b.connected[11] = false
+			ctx, cancel := context.WithTimeout(t.Context(), offTime+backLimit+left)
+			defer cancel()
+			err := b.recovery.PowerCycle(ctx, b.dongle(11), b.wait)
+			if did := b.did(); err == nil || strings.Contains(did, "off 1-3.2") != all || !all && !strings.Contains(err.Error(), "with all dongles of hub 1-3: not begun with 34s left (toggle.timeout)") {
+				t.Errorf("with %s left: %v; %s", left, err, did)
+			}
+			b.allOn()
+		})
+	}
+}
+
 // Ensure dongles that lost power with another one of their hub spend their budget
 // too.
 func TestPowerCycle_siblingsSpend(t *testing.T) {
@@ -379,6 +420,21 @@ func TestPowerCycle_siblingsSpend(t *testing.T) {
 			t.Errorf("a sibling: %v", err)
 		}
 	})
+}
+
+// dead has dongles not be connected until their port was without power.
+func (b *bench) dead(all ...int) {
+	for _, n := range all {
+		b.connected[n] = false
+	}
+	b.SetPowerFn = func(h usb.Path, port int, on bool) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if n := at(h.At(port)); !on {
+			b.connected[n] = true
+		}
+		return nil
+	}
 }
 
 // Ensure no hub is cycled while another toggle works on a modem of it, in this or
@@ -399,6 +455,7 @@ func TestPowerCycle_busy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				b.dead(11)
 				here := b.recovery
 				b.start()
 				theirs, err := b.recovery.Share(t.Context(), 12) // of another process
@@ -422,11 +479,12 @@ func TestPowerCycle_busy(t *testing.T) {
 }
 
 // Ensure two toggles that come to step 4 on one hub at once don't hinder each
-// other for good: one cycles, then the other, or that one is passed over.
+// other for good: one cycles, then the other.
 func TestPowerCycle_twoAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
+		b.dead(11, 12)
 		var wg sync.WaitGroup
 		for _, n := range []int{11, 12} {
 			wg.Go(func() {
@@ -443,11 +501,146 @@ func TestPowerCycle_twoAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		did := b.did()
+		if !strings.Contains(did, "off 1-3.1") || !strings.Contains(did, "off 1-3.2") {
+			t.Errorf("one was passed over: %s", did)
+		}
 		for _, s := range []string{"off 1-3.1, off", "off 1-3.2, off"} {
 			if strings.Contains(did, s) {
 				t.Errorf("both were off at once: %s", did)
 			}
 		}
+		b.allOn()
+		b.locksFree()
+	})
+}
+
+// Ensure toggles that go on beginning on a hub don't keep a cycle from its turn:
+// those that begin while it waits, wait for it.
+func TestPowerCycle_turn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var wg sync.WaitGroup
+		// 12 and 13 take turns in which one of them always works.
+		for i, n := range []int{12, 13} {
+			wg.Go(func() {
+				<-time.After(time.Duration(i) * 10 * time.Second)
+				for range 3 {
+					release, err := b.recovery.Share(t.Context(), n)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					<-time.After(15 * time.Second)
+					release()
+					<-time.After(5 * time.Second)
+				}
+			})
+		}
+		b.dead(11)
+		<-time.After(time.Second)
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil || !strings.Contains(b.did(), "off 1-3.1") {
+			t.Error(err)
+		}
+		wg.Wait()
+		b.allOn()
+		b.locksFree()
+	})
+}
+
+// Ensure a dongle without budget is passed over at once, and neither waits for its
+// hub nor for another one that does.
+func TestPowerCycle_noBudgetNoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Fatal(err)
+		}
+		release, err := b.recovery.Share(t.Context(), 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine, err := b.recovery.Share(t.Context(), 11)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := b.recovery.PowerCycle(t.Context(), b.dongle(13), func(string) {}); err != nil {
+				t.Errorf("13: %v", err)
+			}
+		})
+		<-time.After(time.Second)
+		began := time.Now()
+		if err := b.recovery.PowerCycle(t.Context(), b.dongle(11), b.wait); !errors.Is(err, recovery.ErrUnavailable) || !strings.Contains(err.Error(), "toggle.power.budget") {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %s", took)
+		}
+		mine()
+		release()
+		wg.Wait()
+		b.allOn()
+		b.locksFree()
+	})
+}
+
+// Ensure a dongle that came back while it waited for its hub, by a cycle of that
+// for another one, keeps its power, and its step 4 is a success.
+func TestPowerCycle_cameBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.connected[12] = false
+		theirs, err := flock.Try(b.dir+"/hub-1-3.lock", flock.Exclusive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(20*time.Second, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.connected[12] = true
+			_ = theirs.Unlock()
+		})
+		if err := b.recovery.PowerCycle(t.Context(), b.dongle(12), b.wait); err != nil || b.did() != "" {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// Ensure a dongle whose port was cycled and that doesn't come back keeps no other
+// one on its hub from having its own cycle meanwhile.
+func TestPowerCycle_twoDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.start(func(o *recovery.Options) { o.WholeHub = false })
+		b.connected[11] = false
+		var wg sync.WaitGroup
+		first := make(chan struct{})
+		cycle := func(n int) (err error) {
+			return b.toggle(func(ctx context.Context, d recovery.Dongle, _ recovery.Note) error {
+				return b.recovery.PowerCycle(ctx, d, func(wait string) {
+					if n == 11 && wait == recovery.WaitPort {
+						close(first)
+					}
+				})
+			}, n)
+		}
+		wg.Go(func() {
+			if err := cycle(11); err == nil {
+				t.Error("11 is connected")
+			}
+		})
+		wg.Go(func() {
+			<-first
+			if err := cycle(12); err != nil {
+				t.Errorf("12: %v", err)
+			}
+		})
+		wg.Wait()
 		b.allOn()
 		b.locksFree()
 	})

@@ -50,18 +50,21 @@ func (r *Recovery) cut(ctx context.Context, hub usb.Path, ports []int) (err erro
 }
 
 // leftOff reads which ports of a hub may be without power: all, where that can't
-// be read.
+// be read. A hub that was put in the place of a larger one lacks some of them.
 func (r *Recovery) leftOff(hub usb.Path) ([]int, error) {
 	var left off
 	_, err := statefile.Read(r.offPath(hub), &left)
-	if err == nil {
-		return left.Ports, nil
+	if err == nil && len(left.Ports) == 0 {
+		return nil, nil
 	}
 	tree, treeErr := r.opt.Bus.Tree()
 	if treeErr != nil {
 		return nil, errors.Join(err, fmt.Errorf("reading the USB: %w", treeErr))
 	}
 	d, _ := tree.Device(hub)
+	if err == nil {
+		return slices.DeleteFunc(left.Ports, func(port int) bool { return d.Ports > 0 && port > d.Ports }), nil
+	}
 	for port := 1; port <= d.Ports; port++ {
 		left.Ports = append(left.Ports, port)
 	}
@@ -119,7 +122,7 @@ func (r *Recovery) PowerOn(ctx context.Context) ([]usb.Path, error) {
 	var errs []error
 	for _, file := range files {
 		hub := usb.Path(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "hub-"), offSuffix))
-		if _, plugged := tree.Device(hub); !plugged {
+		if d, _ := tree.Device(hub); !d.IsHub() {
 			continue
 		}
 		did, err := r.powerOn(ctx, hub)
@@ -140,15 +143,15 @@ func (r *Recovery) powerOn(ctx context.Context, hub usb.Path) ([]usb.Path, error
 	}
 	defer lock.Unlock() //nolint:errcheck // closing a file that was only locked
 	ports, err := r.leftOff(hub)
-	if err != nil || len(ports) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	if err := r.switchOn(ctx, hub, ports); err != nil {
 		return nil, err
 	}
-	on := make([]usb.Path, len(ports))
-	for i, port := range ports {
-		on[i] = hub.At(port)
+	var on []usb.Path
+	for _, port := range ports {
+		on = append(on, hub.At(port))
 	}
 	return on, nil
 }

@@ -146,10 +146,47 @@ func TestPowerOn_left(t *testing.T) {
 		}
 		b.unplug("1-3")
 		nothing("the hub is gone")
+		b.plug(stick("1-3", usb.Modem))
+		nothing("something else is in its place")
 		b.plug(hub("1-3"))
 		write("{")
 		if on, err := b.recovery.PowerOn(t.Context()); len(on) != 4 || err != nil || b.did() != "on 1-3.1, on 1-3.2, on 1-3.3, on 1-3.4" {
 			t.Errorf("unreadable: %v, %v", on, err)
+		}
+		b.allOn()
+	})
+}
+
+// Ensure a port that there is no more, as where a hub was replaced by a smaller
+// one, is forgotten, and keeps neither the others nor a cycle from being done.
+func TestPowerOn_smallerHub(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.SetPowerFn = func(_ usb.Path, port int, _ bool) error {
+			if port > 4 {
+				return usb.ErrGone
+			}
+			return nil
+		}
+		write := func(ports string) {
+			if err := os.WriteFile(filepath.Join(b.dir, "hub-1-3.off"), []byte(`{"ports":`+ports+`}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("[2,7]")
+		if on, err := b.recovery.PowerOn(t.Context()); fmt.Sprint(on) != "[1-3.2]" || err != nil {
+			t.Errorf("switched on %v, %v", on, err)
+		}
+		b.allOn()
+		write("[7]")
+		if on, err := b.recovery.PowerOn(t.Context()); on != nil || err != nil {
+			t.Errorf("with no other: switched on %v, %v", on, err)
+		}
+		b.allOn()
+		write("[7]")
+		if err := b.toggle(b.recovery.PowerCycle, 11); err != nil {
+			t.Errorf("a cycle: %v", err)
 		}
 		b.allOn()
 	})

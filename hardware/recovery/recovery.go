@@ -151,16 +151,26 @@ func (r *Recovery) Share(ctx context.Context, n int) (release func(), err error)
 	return func() { r.unshare(n) }, nil
 }
 
+// share does nothing where the dongle has its share: whoever waits for the whole
+// lock would wait for that, and keep it waiting at the gate.
 func (r *Recovery) share(ctx context.Context, n int, hub usb.Path) error {
-	lock, err := flock.Wait(ctx, r.lockPath(hub), flock.Shared, nil)
+	if r.sharing(n) {
+		return nil
+	}
+	lock, err := r.queue(ctx, hub, flock.Shared, nil)
 	if err != nil {
 		return fmt.Errorf("waiting for hub %s, which is being power cycled: %w", hub, err)
 	}
-	r.unshare(n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shares[n] = lock
 	return nil
+}
+
+func (r *Recovery) sharing(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shares[n] != nil
 }
 
 func (r *Recovery) unshare(n int) {
@@ -172,21 +182,33 @@ func (r *Recovery) unshare(n int) {
 	}
 }
 
-// alone takes the whole lock of a hub, for which the dongle's share is given up.
-func (r *Recovery) alone(ctx context.Context, n int, hub usb.Path) (*flock.Lock, error) {
+// alone takes the whole lock of a hub, for which the dongle's share is given up,
+// and tells whether it had to wait.
+func (r *Recovery) alone(ctx context.Context, n int, hub usb.Path) (lock *flock.Lock, waited bool, err error) {
 	r.unshare(n)
 	limited, cancel := context.WithTimeout(ctx, r.opt.HubWait)
 	defer cancel()
-	lock, err := flock.Wait(limited, r.lockPath(hub), flock.Exclusive, nil)
+	lock, err = r.queue(limited, hub, flock.Exclusive, func() { waited = true })
 	switch {
 	case err == nil:
-		return lock, nil
+		return lock, waited, nil
 	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+		return nil, waited, context.Cause(ctx)
 	case errors.Is(err, flock.ErrLocked):
-		return nil, unavailable("hub %s is busy: toggles of other dongles on it were under way for %s", hub, r.opt.HubWait)
+		return nil, waited, unavailable("hub %s is busy: toggles of other dongles on it were under way for %s", hub, r.opt.HubWait)
 	}
-	return nil, err
+	return nil, waited, err
+}
+
+// queue waits for a hub's lock at its gate. Whoever waits for the whole lock keeps
+// that shut: else toggles that go on beginning would never leave the hub to it.
+func (r *Recovery) queue(ctx context.Context, hub usb.Path, mode flock.Mode, waiting func()) (*flock.Lock, error) {
+	gate, err := flock.Wait(ctx, filepath.Join(r.opt.Dir, "hub-"+string(hub)+".gate"), mode, waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer gate.Unlock() //nolint:errcheck // closing a file that was only locked
+	return flock.Wait(ctx, r.lockPath(hub), mode, waiting)
 }
 
 func (r *Recovery) lockPath(hub usb.Path) string {

@@ -22,14 +22,17 @@ type calls struct {
 // call is one, or several in a row.
 type call struct {
 	about []Path
-	until atomic.Int64  // when the present step has to be back, in nanoseconds since 1970
-	done  chan struct{} // closed when it is back
-	err   error         // of what was done; read it after done
-	late  chan struct{} // closed when it is stuck
+	until atomic.Pointer[time.Time] // when the present step has to be back
+	done  chan struct{}             // closed when it is back
+	err   error                     // of what was done; read it after done
+	late  chan struct{}             // closed when it is stuck
 }
 
 // allow gives the next step that long, from now.
-func (c *call) allow(d time.Duration) { c.until.Store(time.Now().Add(d).UnixNano()) }
+func (c *call) allow(d time.Duration) {
+	until := time.Now().Add(d) // as it is: it counts though the clock is set
+	c.until.Store(&until)
+}
 
 // do calls work in a goroutine and waits for it, however long it takes, as long as each
 // of its steps is allowed the time (WriteLimit for the first). Work about one of the
@@ -53,7 +56,7 @@ func (b *Bus) do(ctx context.Context, about []Path, work func(*call) error) erro
 			return c.err
 		case <-timer.C:
 		}
-		left := time.Until(time.Unix(0, c.until.Load()))
+		left := time.Until(*c.until.Load())
 		if left <= 0 {
 			return b.calls.giveUp(c)
 		}

@@ -284,3 +284,13 @@ func TestTree_lockedDevice(t *testing.T) {
 		t.Errorf("it is %v", d)
 	}
 }
+
+// Ensure how long a call may take goes by a clock that nobody sets.
+func TestCall_clock(t *testing.T) {
+	t.Parallel()
+	c := &call{}
+	c.allow(time.Minute)
+	if until := c.until.Load().String(); !strings.Contains(until, " m=") { // the monotonic one
+		t.Errorf("it may take until %s", until)
+	}
+}

@@ -85,6 +85,9 @@ func (m *Map) Read(tree *usb.Tree, holders map[int][]string) error {
 		default:
 			d, _ := tree.Device(paths[0])
 			m.learn(n, entry{Path: d.Path, ID: d.ID().String()})
+			if says := m.opt.Configured[n]; says != "" && says != d.Path {
+				errs = append(errs, fmt.Errorf("dongle %d hangs at %s, not at %s as host.dongles says: correct that, or plug it in there", n, d.Path, says))
+			}
 		}
 	}
 	return errors.Join(errors.Join(errs...), m.keep())

@@ -120,12 +120,15 @@ func TestRead_ambiguous(t *testing.T) {
 
 // Ensure a configured place counts before anything was read, and more than what
 // was once read, but never more than what is seen: of the dongle itself, or of
-// another one there.
+// another one there; and that it is told that the configuration is wrong.
 func TestConfigured(t *testing.T) {
 	t.Parallel()
 	m, again := open(t, map[int]usb.Path{11: "1-3.1", 12: "1-3.2"})
 	want(t, "nothing read", m, "11 1-3.1, 12 1-3.2")
-	read(t, m, held{11: {"eth1"}}, stick("1-3.3", "eth1"))
+	err := m.Read(usb.NewTree(stick("1-3.3", "eth1")), held{11: {"eth1"}})
+	if err == nil || !strings.Contains(err.Error(), "dongle 11 hangs at 1-3.3, not at 1-3.1 as host.dongles says") {
+		t.Errorf("seen elsewhere: %v", err)
+	}
 	want(t, "seen elsewhere", m, "11 1-3.3, 12 1-3.2")
 	want(t, "the next process", again(), "11 1-3.1, 12 1-3.2")
 	read(t, m, held{13: {"eth1"}}, stick("1-3.1", "eth1"))
