@@ -2,6 +2,9 @@ package main_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"syscall"
@@ -171,6 +174,21 @@ func TestJobsAreCancelledAndRunAgain(t *testing.T) {
 	p = run(t, options{}, "jobs", "get", id, "--server", server)
 	p.exits(t, 0)
 	says(t, p.stdout, `"state": "queued"`, `"attempts": 2`)
+}
+
+// Ensure a push that names no host isn't sent to any of several.
+func TestPush_severalHosts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/api/v1/hosts" {
+			t.Errorf("asked for %s %s", r.Method, r.URL)
+		}
+		_, _ = io.WriteString(w, `{"hosts":[{"host":"busan-1"},{"host":"seoul-1"}]}`)
+	}))
+	t.Cleanup(server.Close)
+	p := run(t, options{}, "push", "--server", server.URL)
+	p.exits(t, 2)
+	says(t, p.stderr, "switchyard: there are several hosts; name one with --host: busan-1, seoul-1")
 }
 
 // Ensure who ends the waiting for a toggle is told that the toggle isn't ended by
