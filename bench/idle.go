@@ -18,8 +18,11 @@ import (
 const (
 	// idleWindow is what one round counts: a common multiple of the rhythms in
 	// it (fetch 5 s, asynq's heartbeat 5 s, delayed tasks 2 s, sweep 5 s, clock
-	// 10 s; of the heartbeat's 3 s there are three or four).
-	idleWindow = 10 * time.Second
+	// 10 s, heartbeat 3 s), and of the minute, since all hosts push at its
+	// beginning: of shorter windows the median would never show that.
+	idleWindow = time.Minute
+	// plainWindow is that of asynq alone, which has no rhythm beyond 5 s.
+	plainWindow = 10 * time.Second
 	// idleSettle is left after the start before anything is counted.
 	idleSettle      = 6 * time.Second
 	idleCommands    = 6.0 // a second and asynq server
@@ -31,19 +34,19 @@ const (
 )
 
 // idle measures what hosts cost that have nothing to do: each host is the real
-// app in its role worker with its two queues, heartbeat and registration; one
-// process holds them all, another one is the scheduler that sweeps them. The
-// collection of the dongles' state, one HSET for each dongle a minute, is left
-// out. Commands are as Redis counts them, with those inside of scripts.
+// app in its role worker with its two queues, heartbeat and registration, and
+// pushes its status once a minute, to nobody; one process holds them all, another
+// one is the scheduler that sweeps them and has them push. The collection of the
+// dongles' state, one HSET for each dongle a minute, is left out. Commands are as Redis counts them, with those inside of scripts.
 //
 // The peer is asynq alone with its default poll of 1 s, in plainServers
 // servers of one queue; its figures are scaled to as many as ours.
 func idle(ctx context.Context, o options) ([]row, error) {
-	ours, err := idleRounds(ctx, o, childSpec{Count: o.hosts, Profile: o.profile}, "workers", "scheduler")
+	ours, err := idleRounds(ctx, o, childSpec{Count: o.hosts, Profile: o.profile}, idleWindow, "workers", "scheduler")
 	if err != nil {
 		return nil, err
 	}
-	plain, err := idleRounds(ctx, o, childSpec{Count: plainServers}, "plain")
+	plain, err := idleRounds(ctx, o, childSpec{Count: plainServers}, plainWindow, "plain")
 	if err != nil {
 		return nil, fmt.Errorf("measuring asynq: %w", err)
 	}
@@ -81,8 +84,9 @@ type idleFigures struct {
 	clients   float64
 }
 
-// idleRounds starts one child of each kind on a Redis of its own and counts.
-func idleRounds(ctx context.Context, o options, spec childSpec, kinds ...string) (f idleFigures, err error) {
+// idleRounds starts one child of each kind on a Redis of its own and counts for
+// as long as each round's window lasts.
+func idleRounds(ctx context.Context, o options, spec childSpec, window time.Duration, kinds ...string) (f idleFigures, err error) {
 	srv, err := freshRedis(ctx, o)
 	if err != nil {
 		return f, err
@@ -114,7 +118,7 @@ func idleRounds(ctx context.Context, o options, spec childSpec, kinds ...string)
 		if err != nil {
 			return f, err
 		}
-		if err := pause(ctx, idleWindow); err != nil {
+		if err := pause(ctx, window); err != nil {
 			return f, err
 		}
 		after, err := readLoad(ctx, rdb)

@@ -53,8 +53,10 @@ func TestPusher(t *testing.T) {
 	ctx := within(t)
 	go func() { outcomes <- p.Push(ctx, "j_1", []byte(`{"status":"ready"}`)) }()
 	// The good one has it while the slow one is still being waited for.
-	if err := good.WaitFor(ctx, func(all []receiver.Received) bool { return len(all) == 1 }); err != nil {
-		t.Fatal(err)
+	for _, r := range []*receiver.Receiver{good, slow} {
+		if err := r.WaitFor(ctx, func(all []receiver.Received) bool { return len(all) == 1 }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	select {
 	case all := <-outcomes:
@@ -113,7 +115,7 @@ func TestPusher_limits(t *testing.T) {
 		ConnectTimeout: configs.Duration(time.Second), Timeout: configs.Duration(30 * time.Millisecond),
 	}
 	all := newPusher(t, push, configs.Callbacks{}).Push(within(t), "j_1", []byte(`{}`))
-	if len(all) != 1 || all[0].OK || all[0].Code != "timeout" {
+	if len(all) != 1 || all[0].OK || all[0].Code != "timeout" || all[0].Error != "Timed out after 30ms" {
 		t.Errorf("%+v", all)
 	}
 	if all := newPusher(t, configs.Push{}, configs.Callbacks{}).Push(within(t), "j_1", []byte(`{}`)); len(all) != 0 {

@@ -115,7 +115,8 @@ func (d *Dongle) Collect(ctx context.Context) hosts.Dongle {
 }
 
 // radio reads traffic and signal; what the modem doesn't say, or not in time, is
-// zero or nil.
+// zero or nil. A modem off the network answers with empty values: there is no
+// signal then, not one of nothing but nulls.
 func (d *Dongle) radio(ctx context.Context) (tasks.Traffic, *tasks.Signal) {
 	if d.ReadLimit > 0 {
 		var cancel context.CancelFunc
@@ -127,7 +128,7 @@ func (d *Dongle) radio(ctx context.Context) (tasks.Traffic, *tasks.Signal) {
 		traffic = tasks.Traffic{Upload: t.Upload, Download: t.Download}
 	}
 	s, err := d.Modem.Signal(ctx)
-	if err != nil {
+	if err != nil || s == (hilink.Signal{}) {
 		return traffic, nil
 	}
 	return traffic, &tasks.Signal{

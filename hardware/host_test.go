@@ -269,8 +269,8 @@ func TestHost_Collect_oneAtATime(t *testing.T) {
 	}
 }
 
-// Ensure what a modem says is taken over member by member, and what it doesn't
-// stays unknown.
+// Ensure what a modem says is taken over member by member, what it doesn't stays
+// unknown, and there is no signal where it says nothing of it at all.
 func TestDongle_Collect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -294,9 +294,14 @@ func TestDongle_Collect(t *testing.T) {
 		}
 		m.SignalFn = func(context.Context) (hilink.Signal, error) { return hilink.Signal{}, nil }
 		m.TrafficFn = func(context.Context) (hilink.Traffic, error) { return hilink.Traffic{}, hilink.ErrTimeout }
-		want.Signal, want.Traffic = &tasks.Signal{}, tasks.Traffic{}
+		want.Signal, want.Traffic = nil, tasks.Traffic{}
 		if diff := cmp.Diff(want, p.dongle(t, m).Collect(t.Context())); diff != "" {
 			t.Errorf("a silent modem (-want +got):\n%s", diff)
+		}
+		m.SignalFn = func(context.Context) (hilink.Signal, error) { return hilink.Signal{PCI: ptr("0")}, nil }
+		want.Signal = &tasks.Signal{PCI: ptr("0")}
+		if diff := cmp.Diff(want, p.dongle(t, m).Collect(t.Context())); diff != "" {
+			t.Errorf("one that says little (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -113,6 +114,9 @@ func TestDueLeavesNothingBehind(t *testing.T) {
 	id := b.pushed(t, b.push("h1"))
 	if _, err := b.store.Get(b.ctx, id); !errors.Is(err, jobs.ErrUnknown) {
 		t.Errorf("it can be looked up: %v", err)
+	}
+	if ttl := b.rdb.TTL(b.ctx, "sw:v1:h:h1:job:"+id).Val(); ttl <= 0 {
+		t.Errorf("forgotten by everybody, it would be kept for good: %v", ttl)
 	}
 	c, v := b.claimDue(t, id, 1)
 	if v != jobs.Run || c.Type != tasks.Push || !c.Fleeting || !c.Once || c.Host != "h1" {
@@ -264,6 +268,33 @@ func TestDueAfterARestart(t *testing.T) {
 			t.Errorf("%d made", n)
 		}
 	}
+}
+
+// Ensure what a Redis that hung reads when it goes on makes nothing: whoever wanted
+// it has given up, and looks again.
+func TestDueWhileRedisHangs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, store := b.over(t, 0)
+	_, err := store.AcceptDue(b.ctx, b.minute(), []tasks.Draft{b.push("h2")}) // connected, and the script is known
+	must(t, err)
+	calls := b.scriptCalls(t)
+
+	must(t, b.srv.Hang())
+	ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
+	defer cancel()
+	n, err := store.AcceptDue(ctx, b.minute(), []tasks.Draft{b.push("h1")})
+	end, _ := ctx.Deadline() // which Redis knows to the millisecond
+	b.eventually(t, "that is past", func() bool { return time.Since(end) > 5*time.Millisecond })
+	must(t, b.srv.Resume())
+	if n != 0 || !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("%d made, %v, want ErrUnavailable", n, err)
+	}
+	b.eventually(t, "redis has read what it was sent while it hung", func() bool { return b.scriptCalls(t) > calls })
+	if keys := b.rdb.Keys(b.ctx, "sw:v1:h:h1:[djo]*").Val(); len(keys) > 0 { // guard, record, list
+		t.Errorf("it was made all the same: %v", keys)
+	}
+	b.pushed(t, b.push("h1")) // and nothing stands against it now
 }
 
 // Ensure a job that somebody asked for, or that others are told of, can't be made

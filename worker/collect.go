@@ -21,9 +21,15 @@ type collections struct {
 	once sync.Once
 	turn chan struct{} // holds one: whoever reads
 
+	// writing is held while something that has come to be known of a dongle is
+	// written down, so that it is written in the order in which it was learnt.
+	// It goes before mu.
+	writing sync.Mutex
+
 	mu    sync.Mutex
 	began time.Time // when the last whole reading did, on Redis' clock
 	known map[int]hosts.Dongle
+	ends  map[int]int // toggles that have ended, by subnet
 }
 
 // take waits for the turn; call leave when done.
@@ -66,13 +72,51 @@ func (c *collections) learn(subnet int, d hosts.Dongle) {
 	c.known[subnet] = d
 }
 
+// end notes that a toggle of the dongle has ended.
+func (c *collections) end(subnet int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends == nil {
+		c.ends = map[int]int{}
+	}
+	c.ends[subnet]++
+}
+
+// toggled is how many toggles of each dongle have ended.
+func (c *collections) toggled() map[int]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.ends)
+}
+
 func (c *collections) all() map[int]hosts.Dongle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.known)
 }
 
-// know writes down what has come to be known of a dongle.
+// toggled writes down what the end of a toggle tells of its dongle.
+func (h *HostJobs) toggled(ctx context.Context, subnet int, d hosts.Dongle) error {
+	h.collections.writing.Lock()
+	defer h.collections.writing.Unlock()
+	h.collections.end(subnet)
+	return h.know(ctx, subnet, d)
+}
+
+// read writes down what was read of a dongle, unless one of its toggles has ended
+// since so many had: the reading may be of the dongle as it was in the middle of
+// that, without a network, and the toggle knows better.
+func (h *HostJobs) read(ctx context.Context, subnet, toggles int, d hosts.Dongle) error {
+	h.collections.writing.Lock()
+	defer h.collections.writing.Unlock()
+	if h.collections.toggled()[subnet] != toggles {
+		return nil
+	}
+	return h.know(ctx, subnet, d)
+}
+
+// know writes down what has come to be known of a dongle. Called with
+// collections.writing held.
 func (h *HostJobs) know(ctx context.Context, subnet int, d hosts.Dongle) error {
 	h.collections.learn(subnet, d)
 	return h.Registry.SetDongle(ctx, h.Host.Name, subnet, d)
@@ -148,12 +192,13 @@ func (h *HostJobs) collect(ctx context.Context) error {
 		defer cancel()
 	}
 	var errs []error
+	before := h.collections.toggled()
 	h.Host.Collect(limited, func(subnet int, d hosts.Dongle) {
 		if ctx.Err() != nil {
 			return // cut short: says nothing about the dongle
 		}
 		d.Collected = h.Now()
-		if err := h.know(ctx, subnet, d); err != nil {
+		if err := h.read(ctx, subnet, before[subnet], d); err != nil {
 			errs = append(errs, err)
 		}
 	})

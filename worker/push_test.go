@@ -284,6 +284,47 @@ func TestPush_tooOld(t *testing.T) {
 	}
 }
 
+// Ensure a push is not posted any more that was cancelled, became too old by Redis'
+// clock or was taken from its worker while that still read the dongles.
+func TestPush_overtaken(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		overtake func(t *testing.T, p *pusher, id string)
+		state    jobs.State
+		why      string
+	}{
+		"cancelled": {func(t *testing.T, p *pusher, id string) {
+			_, err := p.store.Cancel(p.ctx, id)
+			must(t, err)
+		}, jobs.Cancelled, ""},
+		"too old": {func(_ *testing.T, p *pusher, _ string) { p.at(p.clock().Add(56 * time.Second)) }, jobs.Failed, "too old"},
+		"taken": {func(t *testing.T, p *pusher, _ string) {
+			must(t, p.store.NewProcess(false, "h1").BuryPredecessors(p.ctx, "h1"))
+			_, err := p.store.Reclaim(p.ctx, "h1")
+			must(t, err)
+		}, jobs.Failed, "not done again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := setupPusher(t)
+			w := p.work(t)
+			p.at(p.store.Now())
+			p.modems[0].SetFaults(hilink.Faults{Hang: true})
+			id := p.manual(t)
+			must(t, p.modems[0].WaitFor(p.ctx, func([]hilink.Entry) bool { return p.modems[0].Hanging() > 0 }))
+			tt.overtake(t, p, id)
+			p.modems[0].SetFaults(hilink.Faults{})
+			if j := p.ended(t, id); j.State != tt.state || !strings.Contains(j.Error, tt.why) {
+				t.Errorf("%+v", j)
+			}
+			p.stop(t, w) // waits for the handler
+			if got := p.receiver.Received(); len(got) > 0 {
+				t.Errorf("received %+v", got)
+			}
+		})
+	}
+}
+
 // Ensure a push whose worker dies in the middle of its post is not posted again:
 // neither one of the clock, of which nothing is left, nor one that somebody asked
 // for, which has failed.

@@ -124,5 +124,5 @@ func (h *HostJobs) ended(ctx context.Context, subnet int, state hosts.Dongle, br
 		}
 	}
 	state.Collected = now
-	return h.know(ctx, subnet, state)
+	return h.toggled(ctx, subnet, state)
 }

@@ -114,6 +114,11 @@ func TestToggle(t *testing.T) {
 	if *p.OldIP != before || *p.NewIP != now || len(p.Steps) != 1 || p.Steps[0].Outcome != "ok" {
 		t.Errorf("progress %s", j.Progress)
 	}
+	st, err := h.registry.State(h.ctx, "h1")
+	must(t, err)
+	if got := st.Rotations[16]; got.Toggles != 1 || got.Unique != 1 {
+		t.Errorf("of what toggles bring is noted %+v", got)
+	}
 	d, known, last := h.dongle(t)
 	if !known || !d.Connected || *d.ExternalIP != now || d.Traffic != r.Traffic || d.Signal == nil || last.Before(j.Started) || last.After(j.Completed) || !d.Collected.Truncate(time.Millisecond).Equal(last) {
 		t.Errorf("the registry has %+v, toggled at %v", d, last)

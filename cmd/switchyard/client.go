@@ -40,15 +40,20 @@ func (e *env) client(t target) (*client, error) {
 	if t.server == "" {
 		t.server, name = e.get("SWITCHYARD_SERVER"), "SWITCHYARD_SERVER"
 	}
+	cfg, err := e.load()
+	if err == nil {
+		cl.host = cfg.Host.Name
+	}
 	if t.server == "" {
-		cfg, err := e.load()
+		// Where the server is named, a configuration that can't be read here, since
+		// its secrets are the service's, is not needed.
 		if err != nil {
 			return nil, err
 		}
 		if len(cfg.HTTP.Listen) == 0 {
 			return nil, fmt.Errorf("%w: %w", errUsage, errors.New("the server is only there with TLS: name it with --server or SWITCHYARD_SERVER, such as https://switchyard.example.com:8443"))
 		}
-		t.server, cl.host = "http://"+dialable(cfg.HTTP.Listen[0]), cfg.Host.Name
+		t.server = "http://" + dialable(cfg.HTTP.Listen[0])
 	}
 	u, err := url.Parse(t.server)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
@@ -127,6 +132,15 @@ func (c *client) call(ctx context.Context, method, path string, body any) (int, 
 		return 0, nil, fmt.Errorf("reading the server's answer: %w", err)
 	}
 	return res.StatusCode, b, nil
+}
+
+// goesOn is the error of a call that waited for what it asked for: where the
+// caller ended the waiting, that isn't ended by it.
+func goesOn(ctx context.Context, what string, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("no longer waiting: the %[1]s goes on where the server has taken it; 'switchyard jobs list --type %[1]s' shows it", what)
 }
 
 // refusal is what the server has against a request, in its own words.

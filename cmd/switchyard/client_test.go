@@ -2,8 +2,12 @@ package main_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"switchyard/tasks"
@@ -37,6 +41,20 @@ func TestCommandsAgainstADemo(t *testing.T) {
 		p := run(t, listen, "toggle", "13", "--host", "demo")
 		p.exits(t, 0)
 		says(t, p.stdout, `"port": 10013`)
+	})
+	t.Run("on a proxy host", func(t *testing.T) {
+		t.Parallel()
+		// What names no host means this one, whose configuration is at hand.
+		here := options{env: []string{"SWITCHYARD_HOST_NAME=elsewhere", "SWITCHYARD_HOST_ECHO_URLS=http://ip.example.com/"}}
+		for _, command := range []string{"toggle 15", "push"} {
+			p := run(t, here, at(strings.Fields(command)...)...)
+			p.exits(t, 1)
+			says(t, p.stderr, "No such host has registered.")
+		}
+		// One that can't be read here is not needed.
+		here.env = append(here.env, "SWITCHYARD_REDIS_PASSWORD=cred:redis-password")
+		p := run(t, here, at("push")...)
+		p.exits(t, 0)
 	})
 	t.Run("toggle that takes longer", func(t *testing.T) {
 		t.Parallel()
@@ -156,6 +174,35 @@ func TestJobsAreCancelledAndRunAgain(t *testing.T) {
 	p = run(t, options{}, "jobs", "get", id, "--server", server)
 	p.exits(t, 0)
 	says(t, p.stdout, `"state": "queued"`, `"attempts": 2`)
+}
+
+// Ensure a push that names no host isn't sent to any of several.
+func TestPush_severalHosts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/api/v1/hosts" {
+			t.Errorf("asked for %s %s", r.Method, r.URL)
+		}
+		_, _ = io.WriteString(w, `{"hosts":[{"host":"busan-1"},{"host":"seoul-1"}]}`)
+	}))
+	t.Cleanup(server.Close)
+	p := run(t, options{}, "push", "--server", server.URL)
+	p.exits(t, 2)
+	says(t, p.stderr, "switchyard: there are several hosts; name one with --host: busan-1, seoul-1")
+}
+
+// Ensure who ends the waiting for a toggle is told that the toggle isn't ended by
+// it, and where to find it.
+func TestToggle_interrupted(t *testing.T) {
+	t.Parallel()
+	_, server := startServer(t, serving(startRedis(t).Addr()), "--role", "api,worker")
+	p := launch(t, options{}, "toggle", "11", "--server", server)
+	for asked := run(t, options{}, "jobs", "list", "--server", server); !strings.Contains(asked.stdout.String(), "queued"); {
+		asked = run(t, options{}, "jobs", "list", "--server", server)
+	}
+	p.signal(t, syscall.SIGINT)
+	p.exits(t, 1)
+	says(t, p.stderr, "switchyard: no longer waiting: the toggle goes on", "'switchyard jobs list --type toggle' shows it")
 }
 
 // Ensure a toggle that brought no address prints the result and exits 1.

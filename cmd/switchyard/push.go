@@ -41,7 +41,7 @@ Exit status 0 if every receiver took it, 1 if not.`,
 			status, answer, err := cl.call(cmd.Context(), http.MethodPost, "/api/v1/hosts/"+url.PathEscape(host)+"/push", map[string]any{"wait": wait})
 			switch {
 			case err != nil:
-				return err
+				return goesOn(cmd.Context(), "push", err)
 			case status == http.StatusAccepted:
 				var a struct {
 					JobID string `json:"job_id"`

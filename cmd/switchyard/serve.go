@@ -33,9 +33,10 @@ Any number of processes may run each role. Only one worker runs per proxy host:
 another one on the same machine waits until the first has ended, and one on
 another machine is refused while the first is online.
 
-SIGHUP reads the configuration again. Keys, networks, callbacks and certificates
-change at once; the log names what else differs, which takes a restart. A
-configuration with a fault changes nothing. The files in logs.dir are opened anew.`,
+SIGHUP reads the configuration again. Keys, networks, callbacks, pushes and
+certificates change at once; the log names what else differs, which takes a
+restart. A configuration with a fault changes nothing. The files in logs.dir are
+opened anew.`,
 		Example: `  switchyard serve -c switchyard.yaml --role api,scheduler
   switchyard serve -c host.yaml --role worker`,
 		Args: noArgs,

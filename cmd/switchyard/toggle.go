@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,13 +33,13 @@ func (e *env) toggleCommand() *cobra.Command {
 				return err
 			}
 			body := map[string]any{"subnet": subnet, "wait": wait}
-			if host != "" {
+			if host = cmp.Or(host, cl.host); host != "" {
 				body["host"] = host
 			}
 			status, answer, err := cl.call(cmd.Context(), http.MethodPost, "/api/v1/proxies/toggle", body)
 			switch {
 			case err != nil:
-				return err
+				return goesOn(cmd.Context(), "toggle", err)
 			case status == http.StatusAccepted:
 				var a struct {
 					JobID string `json:"job_id"`
@@ -65,7 +66,7 @@ func (e *env) toggleCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&host, "host", "", "the proxy host, by name; needed where there are several")
+	c.Flags().StringVar(&host, "host", "", "the proxy host, by name; needed where there are several and this is none of them")
 	c.Flags().Float64Var(&wait, "wait", 200, "seconds to wait for the result")
 	serverFlags(c, &server)
 	return c
