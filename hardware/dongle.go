@@ -90,6 +90,9 @@ func (d *Dongle) Diagnose(ctx context.Context) (Diagnosis, netip.Addr, error) {
 		return NoConnectivity, netip.Addr{}, context.Cause(ctx)
 	case errors.Is(err, ErrLeak):
 		return NoRouting, netip.Addr{}, nil
+	case errors.Is(err, ErrNames):
+		// No fault of the dongle's, and no step would be seen to help.
+		return NoConnectivity, netip.Addr{}, err
 	}
 	return NoConnectivity, netip.Addr{}, nil
 }

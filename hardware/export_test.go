@@ -3,6 +3,7 @@ package hardware
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -16,3 +17,8 @@ func (h *Host) RepairWithoutPause() { h.longestAgain = 0 }
 
 // NoteWait is what a repair tells what it waits for by.
 var NoteWait = noteWait
+
+// NamesBy resolves by a function instead of the host's resolver.
+func NamesBy(lookup func(context.Context, string) ([]netip.Addr, error), limit time.Duration) *Names {
+	return newNames(lookup, limit)
+}

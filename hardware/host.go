@@ -44,6 +44,7 @@ type Host struct {
 
 	stateDir string
 	prober   Prober
+	names    *Names
 	config   configs.Host
 	// longestAgain bounds the pause between repairs that don't last.
 	longestAgain time.Duration
@@ -76,6 +77,7 @@ func NewHost(c *configs.Config) (*Host, error) {
 func NewHostOn(c *configs.Config, bus recovery.Bus) (*Host, error) {
 	h := &Host{
 		Name: c.Host.Name, stateDir: c.Host.StateDir, config: c.Host, dongles: map[int]*Dongle{}, told: map[string]string{},
+		names: NewNames(),
 		Watch: watchNetwork, Assigner: NewAssigner(c.Host.Address, nil), longestAgain: longestAgain,
 	}
 	ip, err := serverIP(c.Host)
@@ -147,7 +149,7 @@ func (h *Host) addFound(addrs []net.Addr) (found []int, err error) {
 
 // add makes a dongle. Called with mu held, or before the host is anybody's.
 func (h *Host) add(d configs.Dongle) error {
-	var n Network = BoundNetwork{Subnet: d.Subnet}
+	var n Network = BoundNetwork{Subnet: d.Subnet, Names: h.names}
 	var router Router
 	modem := d.Modem
 	if modem == "" {

@@ -65,8 +65,8 @@ func TestNewHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := bound.Network; got != (hardware.BoundNetwork{Subnet: 30}) {
-		t.Errorf("the real one's network is %#v", got)
+	if got, ok := bound.Network.(hardware.BoundNetwork); !ok || got.Subnet != 30 || got.Names == nil {
+		t.Errorf("the real one's network is %#v", bound.Network)
 	}
 	if simulated.Router != nil || bound.Router == nil || h.Ladder.Repairs[1] == nil {
 		t.Errorf("routing: of the simulated one %v, of the real one %v, step 1 %t", simulated.Router, bound.Router, h.Ladder.Repairs[1] != nil)

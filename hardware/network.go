@@ -39,6 +39,8 @@ func (g GatewayNetwork) Dial(ctx context.Context, network, _ string) (net.Conn, 
 type BoundNetwork struct {
 	// Subnet of the dongle.
 	Subnet int
+	// Names of the echo services; nil where addresses alone are dialled.
+	Names *Names
 }
 
 // Address is the host's own in the dongle's network.
@@ -75,7 +77,10 @@ func (b BoundNetwork) Dial(ctx context.Context, network, addr string) (net.Conn,
 		return nil, fmt.Errorf("no interface holds %s", b.Address())
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: b.Address()}, ControlContext: bindToDevice(name)}
-	// Names are resolved by the host's own resolver: only the addresses of the
-	// echo services, never a proxy client's.
-	return d.DialContext(ctx, "tcp4", addr)
+	if b.Names == nil {
+		return d.DialContext(ctx, "tcp4", addr)
+	}
+	// By the host's own resolver: only the addresses of the echo services, never
+	// a proxy client's.
+	return b.Names.dial(ctx, d, "tcp4", addr)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,7 +38,8 @@ type echo struct {
 }
 
 // Look returns the address that n's connections have on the internet. All
-// services of a scheme are asked at once; the first valid answer wins.
+// services of a scheme are asked at once; the first valid answer wins. Error:
+// ErrNames, where none of the services was so much as found.
 func (p Prober) Look(ctx context.Context, n Network) (netip.Addr, error) {
 	if len(p.URLs) == 0 {
 		return netip.Addr{}, errors.New("no echo service is configured (host.echo_urls)")
@@ -103,6 +105,10 @@ func (p Prober) Look(ctx context.Context, n Network) (netip.Addr, error) {
 	}
 	if found.err == nil && found.ip.IsValid() {
 		return found.ip, nil
+	}
+	if slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, ErrNames) }) {
+		// One that was found but didn't answer tells of the dongle.
+		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, ErrNames) })
 	}
 	return netip.Addr{}, errors.Join(errs...)
 }
