@@ -69,7 +69,7 @@ func (k *checker) push() {
 		k.noted(item("push.receivers", i)+".url", webAddress(r.URL))
 	}
 	k.atLeast("push.connect_timeout", p.ConnectTimeout, shortest)
-	k.atLeast("push.timeout", p.Timeout, shortest)
+	k.between("push.timeout", p.Timeout, shortest, longestPush) // the next one is due then
 	if k.sound("push.connect_timeout", "push.timeout") && p.ConnectTimeout > p.Timeout {
 		k.fault(k.blame("push.connect_timeout", "push.timeout"),
 			"push.connect_timeout is %s and push.timeout %s: the second bounds the first", p.ConnectTimeout, p.Timeout)

@@ -220,6 +220,7 @@ func TestValidate(t *testing.T) {
 		"push: {receivers: [{name: a}]}":                                                             "1: push.receivers[0].url: must begin with http://",
 		"push: {receivers: [{name: a, url: 'http://u@example.com'}]}":                                "1: push.receivers[0].url: must not hold a user name",
 		"push: {connect_timeout: 0s}":                                                                "1: push.connect_timeout: is 0s",
+		"push: {timeout: 1m}":                                                                        "1: push.timeout: is 1m: it must be 1ms to 59s",
 		"push: {timeout: 4s}":                                                                        "1: push.timeout: push.connect_timeout is 5s and push.timeout 4s",
 		"push: {max_age: 60s}":                                                                       "1: push.max_age: is 1m: it must be 1s to 59s",
 		"push: {max_age: 500ms}":                                                                     "1: push.max_age: is 500ms: it must be 1s to 59s",

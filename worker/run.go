@@ -242,7 +242,11 @@ func (w *Worker) conclude(claim *jobs.Claim, out Outcome, result json.RawMessage
 	default:
 		end.State, end.Error = jobs.Failed, out.err.Error()
 	}
-	log.Info("job ended", "state", end.State, "err", end.Error)
+	say := log.Info
+	if claim.Fleeting && end.State == jobs.Completed {
+		say = log.Debug // one a minute, with a log of its own
+	}
+	say("job ended", "state", end.State, "err", end.Error)
 	record("finish", func(ctx context.Context) error { return claim.Finish(ctx, end) })
 }
 
