@@ -15,6 +15,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -127,15 +128,22 @@ func (s *Server) Restart(ctx context.Context) error {
 	// Not bound to ctx, which is about the start; Stop and Kill end it.
 	cmd := exec.Command(Binary, append(args, s.opt.Args...)...) //nolint:noctx // see above
 	cmd.SysProcAttr = dieWithParent()
-	if err := cmd.Start(); err != nil {
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		// To the kernel its parent is this thread, which must not end before it
+		// does: tests let threads end that they have changed for themselves.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is of no interest: it is killed or told to stop
+		}
+	}()
+	if err := <-started; err != nil {
 		return fmt.Errorf("starting %s: %w", Binary, err)
 	}
-	done := make(chan struct{})
-	go func() {
-		// How it ended is of no interest: it is killed or told to stop.
-		_ = cmd.Wait()
-		close(done)
-	}()
 	s.cmd, s.done = cmd, done
 	if err := s.ready(ctx, done); err != nil {
 		_ = cmd.Process.Kill()
