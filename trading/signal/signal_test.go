@@ -257,6 +257,8 @@ func TestRefusals(t *testing.T) {
 		{"price true", limit(with{"price": true}), 400, "지원하지 않는 값: price=true"},
 		{"price huge", limit(with{"price": json.RawMessage("1e999999999")}), 400, "지원하지 않는 값: price=1e999999999"},
 		{"price tiny", limit(with{"price": json.RawMessage("1e-999999999")}), 400, "지원하지 않는 값: price=1e-999999999"},
+		{"price of many decimals", limit(with{"price": json.RawMessage("1e-31")}), 400, "지원하지 않는 값: price=1e-31"},
+		{"price large", limit(with{"price": json.RawMessage("1e30")}), 400, "지원하지 않는 값: price=1e30"},
 		{"price beyond 32 bits", limit(with{"price": json.RawMessage("1e99999999999")}), 400, "지원하지 않는 값: price=1e99999999999"},
 		{"price of many digits", limit(with{"price": strings.Repeat("9", 31)}), 400, "지원하지 않는 값: price=" + strings.Repeat("9", 31)},
 		{"stop", stop(with{"stop_price": "x"}), 400, "지원하지 않는 값: stop_price=x"},

@@ -1,0 +1,96 @@
+package sizing
+
+import (
+	"fmt"
+
+	"github.com/shopspring/decimal"
+)
+
+// Rules are what a market says about its orders, counted in the coin that is
+// traded and the currency it is paid for; where an exchange counts in contracts,
+// its client converts. A zero means that there is no such rule, but a tick and a
+// step have to be there.
+type Rules struct {
+	// Tick is what prices are multiples of.
+	Tick decimal.Decimal
+	// Lot is about all orders; MarketLot besides about those without a limit
+	// price.
+	Lot, MarketLot Lot
+	// MinValue is the least quantity times price.
+	MinValue decimal.Decimal
+	// ReduceAnyValue: MinValue is not asked of futures orders that reduce.
+	ReduceAnyValue bool
+}
+
+// Lot is what quantities have to be.
+type Lot struct {
+	// Step is what quantities are multiples of.
+	Step decimal.Decimal
+	// Min and Max bound a quantity.
+	Min, Max decimal.Decimal
+}
+
+// lot is the one that an order has to satisfy.
+func (r Rules) lot(limited bool) Lot {
+	l := r.Lot
+	if limited {
+		return l
+	}
+	// Binance sends a step of 0 for the second; Max would take that as well.
+	l.Step, l.Min = decimal.Max(l.Step, r.MarketLot.Step), decimal.Max(l.Min, r.MarketLot.Min)
+	if m := r.MarketLot.Max; m.IsPositive() && (l.Max.IsZero() || m.LessThan(l.Max)) {
+		l.Max = m
+	}
+	return l
+}
+
+// check holds a quantity against the lot.
+func (l Lot) check(q decimal.Decimal, unit string) error {
+	switch least := decimal.Max(l.Min, l.Step); {
+	case q.LessThan(least):
+		return &MinimumError{What: "quantity", Got: q, Minimum: least, Unit: unit}
+	case l.Max.IsPositive() && q.GreaterThan(l.Max):
+		return &MaximumError{Got: q, Maximum: l.Max, Unit: unit}
+	}
+	return nil
+}
+
+// steps returns the largest multiple of step, not above part/whole. It divides
+// once, in whole steps, so nothing is rounded on the way.
+func steps(part, whole, step decimal.Decimal) decimal.Decimal {
+	n, _ := part.QuoRem(whole.Mul(step), 0)
+	return n.Mul(step)
+}
+
+// Down returns the largest multiple of step that is not above x, for an x that is
+// not negative.
+func Down(x, step decimal.Decimal) decimal.Decimal { return steps(x, one, step) }
+
+// Up returns the smallest multiple of step that is not below x, for an x that is
+// not negative.
+func Up(x, step decimal.Decimal) decimal.Decimal {
+	if down := Down(x, step); down.LessThan(x) {
+		return down.Add(step)
+	}
+	return x
+}
+
+var (
+	one     = decimal.NewFromInt(1)
+	hundred = decimal.NewFromInt(100)
+)
+
+// limitPrice rounds the limit of an order, in favour of who placed it.
+func (r Rules) limitPrice(price decimal.Decimal, buy bool, unit string) (decimal.Decimal, error) {
+	if !r.Tick.IsPositive() {
+		return decimal.Decimal{}, fmt.Errorf("rounding the price: %w", ErrRules)
+	}
+	if !buy {
+		return Up(price, r.Tick), nil
+	}
+	down := Down(price, r.Tick)
+	if !down.IsPositive() {
+		return decimal.Decimal{}, &MinimumError{What: "price", Got: price, Minimum: r.Tick, Unit: unit}
+	}
+	return down, nil
+}
