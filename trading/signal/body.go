@@ -72,7 +72,9 @@ func collect(list []member, prefix string) (known fields, others []string, err e
 	for _, m := range list {
 		name, ok := fieldNames[plain(m.name)]
 		if !ok {
-			others = append(others, shown(m.name))
+			if len(others) < mostIgnored {
+				others = append(others, shown(m.name))
+			}
 			continue
 		}
 		if before, ok := known[name]; ok && text(before) != text(m.value) {
@@ -82,6 +84,9 @@ func collect(list []member, prefix string) (known fields, others []string, err e
 	}
 	return known, others, nil
 }
+
+// mostIgnored is how many unknown fields are named: enough to find a slip.
+const mostIgnored = 10
 
 // fieldNames are the names and aliases, as plain gives them.
 var fieldNames = map[string]string{
@@ -141,77 +146,3 @@ func (f fields) has(name string) bool {
 }
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
-
-// Masking goes this deep; what lies below is left out, since a token may be there.
-const deepestMasked = 4
-
-var masked = json.RawMessage(`"***"`)
-
-// mask returns JSON with every value hidden whose name speaks of a secret.
-func mask(value json.RawMessage, depth int) json.RawMessage {
-	switch {
-	case value[0] != '{' && value[0] != '[':
-		return value
-	case depth == deepestMasked:
-		return masked
-	case value[0] == '[':
-		var list []json.RawMessage
-		if json.Unmarshal(value, &list) != nil {
-			return masked
-		}
-		for i := range list {
-			list[i] = mask(list[i], depth+1)
-		}
-		return array(list)
-	}
-	list, err := members(value)
-	if err != nil {
-		return masked
-	}
-	return maskMembers(list, depth)
-}
-
-func maskMembers(list []member, depth int) json.RawMessage {
-	b := bytes.NewBufferString("{")
-	for i, m := range list {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(m.name)
-		if err != nil {
-			return masked // Strings always marshal.
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		if secret(m.name) {
-			b.Write(masked)
-		} else {
-			b.Write(mask(m.value, depth+1))
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func array(list []json.RawMessage) json.RawMessage {
-	b := bytes.NewBufferString("[")
-	for i, v := range list {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(v)
-	}
-	b.WriteByte(']')
-	return b.Bytes()
-}
-
-// secret tells whether a member's name speaks of a secret.
-func secret(name string) bool {
-	name = plain(name)
-	for _, word := range []string{"token", "secret", "pass", "apikey"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
-}

@@ -25,6 +25,6 @@
 //
 // # Secrets
 //
-// A Message holds the token; it prints as a word, and Masked is what may be kept
-// of it. An Admitted and a Signal have none.
+// A Message holds the token, and prints as a word. An Admitted and a Signal have
+// none. Mask is what may be kept of a body, also of one that Parse refuses.
 package signal

@@ -12,7 +12,6 @@ type Message struct {
 	batch   bool
 	orders  []entry // of a batch; nil where it has no list
 	ignored []string
-	masked  json.RawMessage
 }
 
 // The required fields, in the order in which they are missed.
@@ -29,7 +28,7 @@ func Parse(text []byte) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Message{masked: maskMembers(list, 0)}
+	m := &Message{}
 	if m.fields, m.ignored, err = collect(list, ""); err != nil {
 		return nil, err
 	}
@@ -71,7 +70,7 @@ func (m *Message) requirePrices(kind OrderType) error {
 		return ErrJSON
 	}
 	m.orders = make([]entry, len(list))
-	for i, raw := range list {
+	for i, raw := range list[:min(len(list), mostRead)] {
 		if err := m.orders[i].read(i, raw); err != nil {
 			return err
 		}
@@ -83,6 +82,10 @@ func (m *Message) requirePrices(kind OrderType) error {
 	}
 	return nil
 }
+
+// mostRead is how many orders are looked at: a batch of more is refused anyhow,
+// and its sender is not known yet.
+const mostRead = 10 * MaxOrders
 
 // requirePrices checks one order, which in a batch may leave its stop price to
 // the common fields.
@@ -121,10 +124,6 @@ func place(i int) string { return fmt.Sprintf("orders[%d].", i) }
 
 // Group is the group as the request names it.
 func (m *Message) Group() string { return m.fields.trimmed("group_name") }
-
-// Masked is the body for the record of requests: its members in their order, with
-// what may be a secret hidden.
-func (m *Message) Masked() json.RawMessage { return m.masked }
 
 // String hides what the message says, its token first of all.
 func (m *Message) String() string { return "webhook message" }

@@ -44,16 +44,27 @@ func (r Rules) lot(limited bool) Lot {
 	return l
 }
 
-// check holds a quantity against the lot.
-func (l Lot) check(q decimal.Decimal, unit string) error {
+// quantity is part/whole, rounded down to what the lot takes.
+func (l Lot) quantity(part, whole decimal.Decimal, unit string) (decimal.Decimal, error) {
+	if !l.Step.IsPositive() {
+		return decimal.Zero, fmt.Errorf("rounding the quantity: %w", ErrRules)
+	}
+	q := steps(part, whole, l.Step)
 	switch least := decimal.Max(l.Min, l.Step); {
 	case q.LessThan(least):
-		return &MinimumError{What: "quantity", Got: q, Minimum: least, Unit: unit}
+		got := q
+		if q.IsZero() { // Which tells nobody how much is missing.
+			got, _ = part.QuoRem(whole, shownDecimals)
+		}
+		return q, &MinimumError{What: "quantity", Got: got, Minimum: least, Unit: unit}
 	case l.Max.IsPositive() && q.GreaterThan(l.Max):
-		return &MaximumError{Got: q, Maximum: l.Max, Unit: unit}
+		return q, &MaximumError{Got: q, Maximum: l.Max, Unit: unit}
 	}
-	return nil
+	return q, nil
 }
+
+// shownDecimals is how exactly an error says what was less than a step.
+const shownDecimals = 8
 
 // steps returns the largest multiple of step, not above part/whole. It divides
 // once, in whole steps, so nothing is rounded on the way.

@@ -126,10 +126,6 @@ func size(s *signal.Signal, asked signal.Order, at Snapshot, c Capital, r Rules)
 	if err != nil {
 		return o, err
 	}
-	lot := r.lot(o.Type.HasPrice())
-	if !lot.Step.IsPositive() {
-		return o, fmt.Errorf("rounding the quantity: %w", ErrRules)
-	}
 	part := held.Mul(share(asked))
 	whole := hundred
 	if opens {
@@ -139,8 +135,7 @@ func size(s *signal.Signal, asked signal.Order, at Snapshot, c Capital, r Rules)
 		}
 		part, whole = capital.Mul(share(asked)), hundred.Mul(pays)
 	}
-	o.Quantity = steps(part, whole, lot.Step)
-	if err := lot.check(o.Quantity, s.Base); err != nil {
+	if o.Quantity, err = r.lot(o.Type.HasPrice()).quantity(part, whole, s.Base); err != nil {
 		return o, err
 	}
 	value := o.Quantity.Mul(least)

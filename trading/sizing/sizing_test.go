@@ -159,7 +159,7 @@ func TestOneOrder(t *testing.T) {
 		{"stop below the tick", ask(F, SM, sell, "", "0.01", "100"), isLong, fixed, futures, "the price of 0.01 USDT is below the minimum of 0.1 USDT"},
 
 		// What the market takes.
-		{"below the lot", ask(F, M, buy, "", "", "1"), flat, fixed, futures, "the quantity of 0 BTC is below the minimum of 0.001 BTC"},
+		{"below the lot", ask(F, M, buy, "", "", "1"), flat, fixed, futures, "the quantity of 0.00031578 BTC is below the minimum of 0.001 BTC"},
 		{"below the value", ask(F, M, buy, "", "", "3.2"), flat, fixed, futures, "the value of 95 USDT is below the minimum of 100 USDT"},
 		{"below the value by its price", ask(S, L, sell, "4", "", "1"), holds, fixed, spot, "the value of 0.00492 USDT is below the minimum of 5 USDT"},
 		{"little value to close", ask(F, M, sell, "", "", "-100"), with(func(at *sizing.Snapshot) { at.Long = d("0.001") }), fixed, futures, "sell 0.001 MARKET reduces"},
@@ -170,7 +170,7 @@ func TestOneOrder(t *testing.T) {
 		{"above the lot of market orders alone", ask(S, M, buy, "", "", "100"), flat, fixed,
 			sizing.Rules{Tick: d("0.01"), Lot: sizing.Lot{Step: d("0.01")}, MarketLot: sizing.Lot{Max: d("0.02")}}, "the quantity of 0.03 BTC is above the maximum of 0.02 BTC"},
 		{"little to close", ask(F, M, sell, "", "", "1"), isLong, fixed, futures, "sell 0.003 MARKET reduces"},
-		{"dust", ask(S, M, sell, "", "", "-100"), with(func(at *sizing.Snapshot) { at.Held = d("0.000009") }), fixed, spot, "the quantity of 0 BTC is below the minimum of 0.00001 BTC"},
+		{"dust", ask(S, M, sell, "", "", "-100"), with(func(at *sizing.Snapshot) { at.Held = d("0.000009") }), fixed, spot, "the quantity of 0.000009 BTC is below the minimum of 0.00001 BTC"},
 		{"above the lot", ask(F, M, buy, "", "", "100"), with(func(at *sizing.Snapshot) { at.Last = d("10") }), fixed, futures, "the quantity of 300 BTC is above the maximum of 120 BTC"},
 		{"below the lot with a limit", ask(F, L, buy, "10", "", "100"), with(func(at *sizing.Snapshot) { at.Last = d("10") }), fixed, futures, "buy 300 LIMIT at 10"},
 		{"step of market orders", ask(S, M, buy, "", "", "100"), flat, fixed,
@@ -211,7 +211,7 @@ func TestBatch(t *testing.T) {
 		{"too much", ask(signal.Futures, signal.LimitOrder, signal.Buy, "50000", "", "60", "50", "40", "1"), at,
 			[]string{"buy 1.2 LIMIT at 50000", "the order asks for 50 %, and its batch has left 40 %", "buy 0.8 LIMIT at 50000", "the order asks for 1 %, and its batch has left 0 %"}},
 		{"one that fails takes nothing", ask(signal.Futures, signal.LimitOrder, signal.Buy, "50000", "", "0.01", "100"), at,
-			[]string{"the quantity of 0 BTC is below the minimum of 0.001 BTC", "buy 2 LIMIT at 50000"}},
+			[]string{"the quantity of 0.0002 BTC is below the minimum of 0.001 BTC", "buy 2 LIMIT at 50000"}},
 		{"spot sales", ask(signal.Spot, signal.LimitOrder, signal.Sell, "100000", "", "50", "-100"), at,
 			[]string{"sell 1 LIMIT at 100000", "the order asks for 100 %, and its batch has left 50 %"}},
 		{"target and stop", ask(signal.Futures, signal.LimitOrder, signal.Sell, "100000", "", "100", "100"), at,
