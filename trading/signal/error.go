@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,6 +21,14 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
+// MarshalJSON writes the body of the answer.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Success bool   `json:"success"`
+		Error   string `json:"error"`
+	}{Error: e.Text})
+}
+
 // What has no field of its own. Compare with errors.Is.
 var (
 	// ErrGroup: there is no such group, or it isn't active.
@@ -33,6 +42,16 @@ var (
 	ErrNoAccounts = &Error{Status: 400, Text: "전략에 연결된 계좌가 없습니다"}
 	// ErrJSON: the body is no JSON object, or more than one.
 	ErrJSON = &Error{Status: 400, Text: "요청 본문이 올바른 JSON 객체가 아닙니다"}
+
+	// What the caller finds before it reads a body, or after: here, because the
+	// clients of the webhook know no other body of an error.
+
+	// ErrTooLarge: the body is longer than the server reads.
+	ErrTooLarge = &Error{Status: 413, Text: "요청 본문이 너무 큽니다"}
+	// ErrTooOften: the client has used up its rate.
+	ErrTooOften = &Error{Status: 429, Text: "요청이 너무 많습니다. 잠시 후 다시 시도하세요"}
+	// ErrUnavailable: nothing could be accepted, and nothing was.
+	ErrUnavailable = &Error{Status: 503, Text: "일시적으로 처리할 수 없습니다. 잠시 후 다시 시도하세요"}
 )
 
 func missing(field string) *Error {

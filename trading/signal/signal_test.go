@@ -24,17 +24,7 @@ func (groups) Active(group string) bool           { return group == "alpha" || g
 func (groups) Accepts(group, offered string) bool { return group != "" && offered == token }
 
 // read takes a body through all stages.
-func read(body string) (*signal.Signal, error) {
-	m, err := signal.Parse([]byte(body))
-	if err != nil {
-		return nil, err
-	}
-	a, err := m.Admit(groups{})
-	if err != nil {
-		return nil, err
-	}
-	return a.Values()
-}
+func read(body string) (*signal.Signal, error) { return stages([]byte(body)) }
 
 // limit is a request in order, which a test changes: a nil takes a field out.
 func limit(changes map[string]any) string {
@@ -312,6 +302,11 @@ func TestKnownErrors(t *testing.T) {
 	} {
 		if _, err := read(body); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", body, err, want)
+		}
+	}
+	for e, want := range map[*signal.Error]int{signal.ErrTooLarge: 413, signal.ErrTooOften: 429, signal.ErrUnavailable: 503} {
+		if got := text(t, e); e.Status != want || !strings.HasPrefix(got, `{"success":false,"error":"`) {
+			t.Errorf("%d %s", e.Status, got)
 		}
 	}
 	var missed *signal.Error
