@@ -80,6 +80,8 @@ var layers = []layer{
 		not: []string{"github.com/hibiken/...", "github.com/go-chi/...", "github.com/danielgtaylor/huma/..."}},
 	// USB itself, which knows nothing of modems' subnets, of toggles or of Redis.
 	{who: []string{"hardware/usb"}, noServer: true, not: []string{"net/http/...", "github.com/redis/...", "github.com/hibiken/..."}},
+	// Money is counted where nothing can happen.
+	{who: []string{"trading/sizing"}, may: []string{"trading/signal"}, noServer: true, not: effects},
 	// The api reads these two, so what they import the api imports.
 	{who: catalogs, may: []string{"tasks/..."}, noServer: true, not: effects},
 
