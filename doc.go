@@ -12,7 +12,8 @@
 //	hardware/         a proxy host and its LTE dongles
 //	delivery/         outgoing HTTP: signing, address guard, recording
 //	cloudflare/       IP Access Rules: block, release, search
-//	telegram/  services/  deploy/  alerts/  strategy/  trading/
+//	trading/          exchanges: orders, their rules, what became of them
+//	telegram/  services/  deploy/  alerts/  strategy/
 //	                  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
