@@ -10,8 +10,9 @@ import (
 // What an exchange, or the way to it, can say against a request. All but
 // ErrUnknownOutcome mean that this request changed nothing.
 var (
-	// ErrUnknownOutcome: the request may or may not have been executed. Query, and
-	// send again only after ErrNotFound.
+	// ErrUnknownOutcome: the request may or may not have been executed, or may even
+	// be on its way still. Query, and send again only after an ErrNotFound that came
+	// after SettledAt.
 	ErrUnknownOutcome = errors.New("outcome unknown")
 	// ErrUnavailable: not executed, the exchange is busy or out of reach. Try later.
 	ErrUnavailable = errors.New("exchange out of reach")
@@ -57,6 +58,9 @@ type Error struct {
 	Message string
 	// RetryAfter is how long nothing should be sent, with ErrRate and ErrBanned.
 	RetryAfter time.Duration
+	// Settled is when the exchange will no longer take the request, should it be on
+	// its way still; with ErrUnknownOutcome.
+	Settled time.Time
 	// Err is the cause, where it isn't an answer.
 	Err error
 }
@@ -99,4 +103,13 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// SettledAt returns from when on the exchange's "not found" can be relied on, after
+// an unknown outcome; zero where err is none.
+func SettledAt(err error) time.Time {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Settled
+	}
+	return time.Time{}
 }

@@ -79,6 +79,7 @@ func (m futures) placeAlgo(ctx context.Context, o exchange.Order) (exchange.Stat
 	if err := m.call(ctx, r, &d); err != nil {
 		return exchange.State{}, err
 	}
+	r.settled = m.settled()
 	if d.AlgoID == "" || d.ClientAlgoID != o.ClientID {
 		return exchange.State{}, r.failure(nil, true, "Binance's answer is about another order", nil)
 	}

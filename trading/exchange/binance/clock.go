@@ -12,6 +12,10 @@ import (
 // clockFor is how long a difference between the clocks is relied on.
 const clockFor = 30 * time.Minute
 
+// clockTolerance is by how much our idea of Binance's clock may be off before
+// Binance says so.
+const clockTolerance = time.Second
+
 // clock knows by how much Binance's clock differs from ours.
 type clock struct {
 	mu     sync.Mutex
@@ -57,6 +61,9 @@ func (c *Client) serverTime(ctx context.Context) (time.Time, error) {
 	c.clock.offset, c.clock.set = there.Sub(start.Add(took/2)), time.Now()
 	return there, nil
 }
+
+// settled is when a request that is signed now will be too late for Binance.
+func (c *Client) settled() time.Time { return time.Now().Add(c.opt.RecvWindow + clockTolerance) }
 
 // mistrustClock has the time asked for before the next signed request.
 func (c *Client) mistrustClock() {

@@ -34,11 +34,13 @@ func (c *Client) refusal(r request, resp *http.Response, answer []byte) error {
 	}
 	e := &exchange.Error{Op: r.op, Status: resp.StatusCode, Code: string(no.Code), Message: no.Msg}
 	e.Kind = kind(r, resp.StatusCode, e.Code, no.Msg)
-	switch e.Kind {
-	case exchange.ErrRate:
+	switch {
+	case errors.Is(e, exchange.ErrRate):
 		e.RetryAfter = retryAfter(resp.Header, usualWait)
-	case exchange.ErrBanned:
+	case errors.Is(e, exchange.ErrBanned):
 		e.RetryAfter = retryAfter(resp.Header, usualBan)
+	case errors.Is(e, exchange.ErrUnknownOutcome):
+		e.Settled = r.settled
 	}
 	for _, secret := range []string{c.opt.Key.Reveal(), c.opt.Secret.Reveal()} {
 		if secret != "" {

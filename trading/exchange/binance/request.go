@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,6 +35,8 @@ type request struct {
 	// changes: it places or cancels, so that an answer that doesn't come leaves
 	// the outcome unknown.
 	changes bool
+	// settled is from when on Binance refuses it as too late.
+	settled time.Time
 }
 
 // params in the order they are sent in.
@@ -75,8 +78,10 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.op, err)
 		}
-		p := append(r.params[:len(r.params):len(r.params)],
-			[2]string{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, [2]string{"timestamp", strconv.FormatInt(now, 10)})
+		p := slices.Concat(r.params, params{
+			{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, {"timestamp", strconv.FormatInt(now, 10)},
+		})
+		r.settled = c.settled()
 		query = p.encode()
 		query += "&signature=" + Sign(c.opt.Secret.Reveal(), query)
 	}
@@ -100,9 +105,13 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 func (c *Client) exchange(ctx context.Context, r request, query string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opt.Timeout)
 	defer cancel()
-	// Without a connection nothing can have arrived.
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
+	// Nothing can have arrived where a connection was asked for and none was had.
+	// Without a trace (somebody's own transport) it may have.
+	var asked, got atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	})
 
 	target, body := c.opt.BaseURL+r.path, io.Reader(nil)
 	if r.method == http.MethodPost {
@@ -125,7 +134,7 @@ func (c *Client) exchange(ctx context.Context, r request, query string) ([]byte,
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, r.failure(exchange.ErrUnavailable, sent.Load(), "", bare(ctx, err))
+		return nil, r.failure(exchange.ErrUnavailable, got.Load() || !asked.Load(), "", bare(ctx, err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -146,10 +155,11 @@ func (c *Client) exchange(ctx context.Context, r request, query string) ([]byte,
 // failure is an error without an answer. Where the request was sent and would have
 // changed something, the outcome is unknown.
 func (r request) failure(kind error, sent bool, message string, err error) error {
+	e := &exchange.Error{Kind: kind, Op: r.op, Message: message, Err: err}
 	if r.changes && sent {
-		kind = exchange.ErrUnknownOutcome
+		e.Kind, e.Settled = exchange.ErrUnknownOutcome, r.settled
 	}
-	return &exchange.Error{Kind: kind, Op: r.op, Message: message, Err: err}
+	return e
 }
 
 // bare takes the URL off an error: the query has the signature in it. Where the

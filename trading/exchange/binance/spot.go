@@ -71,6 +71,7 @@ func (c *Client) placed(ctx context.Context, r request, o exchange.Order) (excha
 	if err := c.call(ctx, r, &d); err != nil {
 		return exchange.State{}, err
 	}
+	r.settled = c.settled()
 	if d.OrderID == "" || d.ClientOrderID != o.ClientID {
 		return exchange.State{}, r.failure(nil, true, "Binance's answer is about another order", nil)
 	}

@@ -42,7 +42,7 @@ type World struct {
 const Symbol = "BTCUSDT"
 
 // Run runs the suite; each test gets a world of its own.
-func Run(t *testing.T, make func(*testing.T) World) {
+func Run(t *testing.T, fresh func(*testing.T) World) {
 	for name, test := range map[string]func(*testing.T, World){
 		"market order":                    marketOrder,
 		"limit order":                     limitOrder,
@@ -75,7 +75,7 @@ func Run(t *testing.T, make func(*testing.T) World) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, make(t))
+			test(t, fresh(t))
 		})
 	}
 }
@@ -107,7 +107,13 @@ func place(t *testing.T, w World, o exchange.Order, want exchange.Status) exchan
 }
 
 // refused expects an error of a kind, and that nothing was taken.
-func refused(t *testing.T, w World, o exchange.Order, want error) error {
+func refused(t *testing.T, w World, o exchange.Order, want error) {
+	t.Helper()
+	t.Log(refusal(t, w, o, want))
+}
+
+// refusal is refused, and returns the error.
+func refusal(t *testing.T, w World, o exchange.Order, want error) error {
 	t.Helper()
 	before := w.Taken()
 	_, err := w.Exchange.Place(t.Context(), o)

@@ -25,8 +25,13 @@ func lost(fault func(World) func(), taken bool) func(*testing.T, World) {
 			order("lost3", exchange.Buy, exchange.StopMarket, "0.01", "96000"),
 		} {
 			fault(w)()
-			if s, err := w.Exchange.Place(t.Context(), o); !errors.Is(err, exchange.ErrUnknownOutcome) {
+			before := time.Now()
+			s, err := w.Exchange.Place(t.Context(), o)
+			if !errors.Is(err, exchange.ErrUnknownOutcome) {
 				t.Fatalf("%s: %+v, %v; want an unknown outcome", o.ClientID, s, err)
+			}
+			if at := exchange.SettledAt(err); !at.After(before) {
+				t.Errorf("%s: settled at %s, which is before it was sent", o.ClientID, at)
 			}
 			if !taken {
 				if _, err := w.Exchange.Query(t.Context(), o.Ref()); !errors.Is(err, exchange.ErrNotFound) {
@@ -52,7 +57,7 @@ func limited(fault func(World) func(int), want error) func(*testing.T, World) {
 			t.Skip("can't happen at this exchange")
 		}
 		fault(w)(7)
-		err := refused(t, w, order("r1", exchange.Buy, exchange.MarketOrder, "0.01"), want)
+		err := refusal(t, w, order("r1", exchange.Buy, exchange.MarketOrder, "0.01"), want)
 		if got := exchange.RetryAfter(err); got != 7*time.Second {
 			t.Errorf("to be sent again after %s, want 7s: %v", got, err)
 		}
