@@ -46,6 +46,7 @@ var endpoints = map[string]endpoint{
 		return s.cancelAllFutures(q, true)
 	}},
 	"GET /fapi/v3/balance":           {signed: true, weight: 5, do: (*Server).futuresBalance},
+	"GET /fapi/v3/account":           {signed: true, weight: 5, do: (*Server).futuresAccount},
 	"GET /fapi/v3/positionRisk":      {signed: true, weight: 5, optional: []string{"symbol"}, do: (*Server).positionRisk},
 	"GET /fapi/v1/positionSide/dual": {signed: true, weight: 30, do: (*Server).positionMode},
 }

@@ -100,6 +100,22 @@ func (s *Server) futuresBalance(q query) (any, *refusal) {
 	return out, nil
 }
 
+// futuresAccount is what other clients ask for instead.
+func (s *Server) futuresAccount(q query) (any, *refusal) {
+	assets, positions := []any{}, []any{}
+	for asset, b := range q.account.wallet {
+		left := s.available(q.account, asset)
+		assets = append(assets, map[string]any{"asset": asset, "walletBalance": b.StringFixed(8), "marginBalance": b.StringFixed(8), "unrealizedProfit": "0.00000000",
+			"initialMargin": b.Sub(left).StringFixed(8), "maintMargin": "0.00000000", "crossWalletBalance": b.StringFixed(8), "availableBalance": left.StringFixed(8),
+			"maxWithdrawAmount": left.StringFixed(8), "updateTime": q.now.UnixMilli()})
+	}
+	for k, p := range q.account.positions {
+		positions = append(positions, map[string]any{"symbol": k.symbol, "positionSide": k.side, "positionAmt": p.amount.String(), "unrealizedProfit": "0.00000000",
+			"isolatedMargin": "0.00000000", "notional": p.amount.Mul(p.entry).String(), "isolatedWallet": "0", "initialMargin": "0", "maintMargin": "0", "updateTime": q.now.UnixMilli()})
+	}
+	return map[string]any{"assets": assets, "positions": positions}, nil
+}
+
 func (s *Server) positionRisk(q query) (any, *refusal) {
 	out := []any{}
 	for k, p := range q.account.positions {

@@ -108,6 +108,7 @@ func (q query) take(o *order, stopName string, limit []string) *refusal {
 		*p.into = dec(v)
 	}
 	switch {
+	case o.limited() && o.tif == "" && o.algo: // GTC unless said otherwise
 	case o.limited() && o.tif == "":
 		return missing("timeInForce")
 	case !o.limited() && o.tif != "":

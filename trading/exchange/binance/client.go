@@ -14,12 +14,14 @@ import (
 	"switchyard/trading/exchange"
 )
 
-// Where Binance's APIs are. The test networks have no other difference.
+// Where Binance's APIs are. Test networks and demo trading differ in nothing else.
 const (
 	SpotURL           = "https://api.binance.com"
 	SpotTestnetURL    = "https://testnet.binance.vision"
+	SpotDemoURL       = "https://demo-api.binance.com"
 	FuturesURL        = "https://fapi.binance.com"
 	FuturesTestnetURL = "https://testnet.binancefuture.com"
+	FuturesDemoURL    = "https://demo-fapi.binance.com"
 )
 
 // Options of a Client.

@@ -313,3 +313,23 @@ func TestTooLate(t *testing.T) {
 		})
 	}
 }
+
+// Ensure an order for which no connection came about is not an unknown outcome: it
+// can be sent again.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	s, c := start(t, exchange.Spot, func(_ *sim.Options, o *binance.Options) { o.Transport = &http.Transport{DisableKeepAlives: true} })
+	if _, err := c.ServerTime(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Place(t.Context(), buy)
+	if !errors.Is(err, exchange.ErrUnavailable) || errors.Is(err, exchange.ErrUnknownOutcome) || !strings.HasPrefix(err.Error(), "placing sy1") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	if strings.Contains(err.Error(), "signature") {
+		t.Errorf("the signature is in %v", err)
+	}
+}
