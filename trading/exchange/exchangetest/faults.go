@@ -44,6 +44,9 @@ func lost(fault func(World) func(), taken bool) func(*testing.T, World) {
 			}
 			want := []exchange.Status{exchange.Filled, exchange.Pending, exchange.Pending}[i]
 			query(t, w, o, want, map[exchange.Status]string{exchange.Filled: "0.01", exchange.Pending: "0"}[want])
+			if s, err := exchange.Settle(t.Context(), w.Exchange, o.Ref(), exchange.SettledAt(err)); err != nil || s.Status != want {
+				t.Fatalf("settling %s: %+v, %v", o.ClientID, s, err)
+			}
 			if got := w.Taken(); got != i+1 {
 				t.Fatalf("%d orders taken, want %d", got, i+1)
 			}
