@@ -245,6 +245,29 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// script is a transport that gives one answer after the other.
+type script struct{ answers chan answers }
+
+func (s script) RoundTrip(r *http.Request) (*http.Response, error) { return (<-s.answers).RoundTrip(r) }
+
+// Ensure a symbol that was taken off the market is not traded by the rules it had.
+func TestRulesOfAGoneSymbol(t *testing.T) {
+	t.Parallel()
+	way := script{make(chan answers, 2)}
+	way.answers <- answers{200, `{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[]}]}`}
+	way.answers <- answers{400, `{"code":-1121,"msg":"Invalid symbol."}`}
+	c, err := binance.New(binance.Options{Market: exchange.Spot, Transport: way, RulesFor: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Rules(t.Context(), "BTCUSDT"); err != nil || !r.Trading {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if r, err := c.Rules(t.Context(), "BTCUSDT"); !errors.Is(err, exchange.ErrSymbol) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // Ensure the answers in Binance's own documentation are read as what they mean.
 func TestDocumentedAnswers(t *testing.T) {
 	t.Parallel()

@@ -110,6 +110,9 @@ func New(opt Options) (*Client, error) {
 		if usual, ok := http.DefaultTransport.(*http.Transport); ok { // as it is, unless a program has another one
 			t = usual.Clone()
 		}
+		// An order on a connection that the other side is just closing has an unknown
+		// outcome, so idle ones are closed before Binance does it.
+		t.IdleConnTimeout = 30 * time.Second
 		c.opt.Transport = t
 	}
 	c.http = &http.Client{Transport: c.opt.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

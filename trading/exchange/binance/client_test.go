@@ -178,6 +178,8 @@ func TestAnswers(t *testing.T) {
 		{"trigger on futures", 400, no(-2021, "Order would immediately trigger."), exchange.ErrTrigger, exchange.ErrTrigger, 1},
 		{"step", 400, no(-1013, "Filter failure: LOT_SIZE"), exchange.ErrPrecision, exchange.ErrPrecision, 1},
 		{"precision", 400, no(-1111, "Parameter 'quantity' has too much precision."), exchange.ErrPrecision, exchange.ErrPrecision, 1},
+		{"price out of its band", 400, no(-4016, "Limit price can't be higher than 99000."), exchange.ErrPrecision, exchange.ErrPrecision, 1},
+		{"too many orders open", 400, no(-1013, "Filter failure: MAX_NUM_ALGO_ORDERS"), exchange.ErrRefused, exchange.ErrRefused, 1},
 		{"value", 400, no(-1013, "Filter failure: NOTIONAL"), exchange.ErrMinimum, exchange.ErrMinimum, 1},
 		{"value on futures", 400, no(-4164, "Order's notional must be no smaller than 100"), exchange.ErrMinimum, exchange.ErrMinimum, 1},
 		{"symbol", 400, no(-1121, "Invalid symbol."), exchange.ErrSymbol, exchange.ErrSymbol, 1},

@@ -72,10 +72,13 @@ func kind(r request, status int, code, msg string) error {
 	}
 	switch code {
 	case "-1013":
-		if strings.Contains(msg, "NOTIONAL") {
+		switch {
+		case strings.Contains(msg, "NOTIONAL"):
 			return exchange.ErrMinimum
+		case strings.Contains(msg, "PRICE"), strings.Contains(msg, "LOT_SIZE"):
+			return exchange.ErrPrecision
 		}
-		return exchange.ErrPrecision
+		return exchange.ErrRefused // too many orders, or too large a position
 	case "-2010", "-2011", "-1010":
 		return byWords(code, msg)
 	}
@@ -128,7 +131,7 @@ var codes = map[string]error{
 	"-1002": exchange.ErrAuth, "-1022": exchange.ErrAuth, "-2014": exchange.ErrAuth, "-2015": exchange.ErrAuth,
 	"-2018": exchange.ErrFunds, "-2019": exchange.ErrFunds,
 	"-1111": exchange.ErrPrecision, "-4001": exchange.ErrPrecision, "-4002": exchange.ErrPrecision, "-4003": exchange.ErrPrecision,
-	"-4005": exchange.ErrPrecision, "-4014": exchange.ErrPrecision, "-4023": exchange.ErrPrecision,
+	"-4005": exchange.ErrPrecision, "-4014": exchange.ErrPrecision, "-4016": exchange.ErrPrecision, "-4023": exchange.ErrPrecision, "-4024": exchange.ErrPrecision,
 	"-4004": exchange.ErrMinimum, "-4164": exchange.ErrMinimum,
 	"-4116": exchange.ErrDuplicate,
 	"-2021": exchange.ErrTrigger,

@@ -71,6 +71,7 @@ func (c *Client) Rules(ctx context.Context, symbol string) (exchange.Rules, erro
 	if r, ok := c.kept(symbol); ok {
 		return r, nil
 	}
+	c.forget(symbol) // it may have gone
 	if err := c.market.readRules(ctx, symbol); err != nil {
 		return exchange.Rules{}, err
 	}
