@@ -13,7 +13,8 @@
 //	delivery/         outgoing HTTP: signing, address guard, recording
 //	cloudflare/       IP Access Rules: block, release, search
 //	telegram/         messages to chats, and commands from them
-//	trading/          the webhook's orders (signal/), how much of what (sizing/)
+//	trading/          the webhook's orders (signal/), how much of what (sizing/),
+//	                  and the exchanges (exchange/); not wired yet
 //	services/  deploy/  alerts/  strategy/
 //	                  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O

@@ -1,0 +1,154 @@
+package binance
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault is what goes wrong with a request.
+type Fault struct {
+	// Method and Path limit it: Path is the end of the request's path. Empty: any.
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	// Times is how many requests it hits; 0: all, until Recover.
+	Times int `json:"times,omitempty"`
+
+	// Status, Code and Message of the answer. Status 0: the answer is the real
+	// one, if it comes at all.
+	Status  int    `json:"status,omitempty"`
+	Code    int    `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	// RetryAfter is that header, as it stands. Empty: none.
+	RetryAfter string `json:"retry_after,omitempty"`
+	// Done: the request is done before this goes wrong, so only its answer is
+	// lost.
+	Done bool `json:"done,omitempty"`
+	// Drop closes the connection without an answer.
+	Drop bool `json:"drop,omitempty"`
+	// Cut closes it in the middle of a good answer. Implies Done.
+	Cut bool `json:"cut,omitempty"`
+	// Hang gives no answer until the client gives up, or Recover.
+	Hang bool `json:"hang,omitempty"`
+	// Fill is the part of a new order that is executed where it could be wholly:
+	// "0.5". The rest of an order at the market expires. Implies Done.
+	Fill string `json:"fill,omitempty"`
+}
+
+// Fail has requests go wrong from now on; of several faults the first that fits
+// counts.
+func (s *Server) Fail(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, f)
+}
+
+// Recover takes back all faults, and lets go of the requests that they hold.
+func (s *Server) Recover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+	close(s.freed)
+	s.freed = make(chan struct{})
+}
+
+// fault takes the fault that a request meets, nil for none.
+func (s *Server) fault(r *http.Request) (*Fault, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		f := s.faults[i]
+		if f.Method != "" && f.Method != r.Method || !strings.HasSuffix(r.URL.Path, f.Path) {
+			continue
+		}
+		if f.Times == 1 {
+			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+		} else if f.Times > 1 {
+			s.faults[i].Times--
+		}
+		f.Done = f.Done || f.Cut || f.Fill != ""
+		return &f, s.freed
+	}
+	return nil, s.freed
+}
+
+// meet has a request meet its fault; met is false where the real answer is to come.
+func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct{}) (status, code int, met bool) {
+	if f.Hang {
+		select {
+		case <-r.Context().Done():
+		case <-freed:
+		}
+		return 0, 0, true
+	}
+	if f.Status == 0 {
+		return 0, 0, false
+	}
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	answer(w, f.Status, map[string]any{"code": f.Code, "msg": f.Message})
+	return f.Status, f.Code, true
+}
+
+// control is the simulator's own API, which Binance doesn't have:
+//
+//	GET    /_sim/orders   the ledger: every order that was taken
+//	GET    /_sim/calls    all requests
+//	POST   /_sim/faults   a Fault, from now on
+//	DELETE /_sim/faults   take all back, and the skew
+//	POST   /_sim/skew     {"seconds": 7.5}: the exchange's clock is ahead
+//	POST   /_sim/price    {"market": "spot", "symbol": "BTCUSDT", "price": "95000"}; no market: both
+func (s *Server) control() http.Handler {
+	mux := http.NewServeMux()
+	read := func(w http.ResponseWriter, r *http.Request, v any) bool {
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		if err := d.Decode(v); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return false
+		}
+		return true
+	}
+	mux.HandleFunc("GET /_sim/orders", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Ledger()) })
+	mux.HandleFunc("GET /_sim/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Calls()) })
+	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		var f Fault
+		if read(w, r, &f) {
+			s.Fail(f)
+			answer(w, http.StatusOK, f)
+		}
+	})
+	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.Recover()
+		s.SetSkew(0)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) {
+		var x struct {
+			Seconds float64 `json:"seconds"`
+		}
+		if read(w, r, &x) {
+			s.SetSkew(time.Duration(x.Seconds * float64(time.Second)))
+			answer(w, http.StatusOK, x)
+		}
+	})
+	mux.HandleFunc("POST /_sim/price", func(w http.ResponseWriter, r *http.Request) {
+		var x struct{ Market, Symbol, Price string }
+		if !read(w, r, &x) {
+			return
+		}
+		for _, market := range []string{Spot, Futures} {
+			if x.Market != "" && x.Market != market {
+				continue
+			}
+			if err := s.SetPrice(market, x.Symbol, x.Price); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
+		answer(w, http.StatusOK, x)
+	})
+	return mux
+}

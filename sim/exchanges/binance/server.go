@@ -1,0 +1,192 @@
+package binance
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Account is one API key and what it trades with.
+type Account struct {
+	Key, Secret string
+	// Spot and Futures are the balances at the start, by asset.
+	Spot, Futures map[string]string
+	// Hedge: long and short positions are kept apart.
+	Hedge bool
+}
+
+// Options of a Server.
+type Options struct {
+	Accounts []Account
+	// Prices at the start, by symbol; the same on both markets. Only symbols of
+	// Symbols can be traded.
+	Prices map[string]string
+	// Symbols that exist; BTCUSDT and ETHUSDT by default, with the filters of the
+	// original.
+	Symbols []Symbol
+	// OrdersPer10s is the limit of orders of an account, 100 on spot and 300 on
+	// futures by default; Weight that of an address in a minute, 6000 and 2400.
+	OrdersPer10s, Weight int
+	// Leverage of futures; 1 by default.
+	Leverage int
+}
+
+// Server is the simulated Binance. Make one with Start.
+type Server struct {
+	opt  Options
+	l    net.Listener
+	srv  *http.Server
+	done sync.WaitGroup
+
+	mu       sync.Mutex
+	accounts map[string]*account
+	symbols  map[string]Symbol
+	prices   map[place]decimal.Decimal
+	orders   []*order // the oldest first
+	made     int64
+	faults   []Fault
+	skew     time.Duration
+	used     map[string]*window
+	calls    []Call
+	changed  chan struct{} // closed and replaced with every call
+	freed    chan struct{} // closed and replaced when faults are cleared
+}
+
+// place is a symbol on a market.
+type place struct{ market, symbol string }
+
+// The markets.
+const (
+	Spot    = "spot"
+	Futures = "futures"
+)
+
+// Start listens on addr (host:port, port 0 for a free one).
+func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
+	if opt.Leverage == 0 {
+		opt.Leverage = 1
+	}
+	if opt.Symbols == nil {
+		opt.Symbols = usualSymbols()
+	}
+	s := &Server{
+		opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}, prices: map[place]decimal.Decimal{},
+		used: map[string]*window{}, changed: make(chan struct{}), freed: make(chan struct{}),
+	}
+	for _, x := range opt.Symbols {
+		s.symbols[x.Name] = x
+	}
+	for _, a := range opt.Accounts {
+		made, err := newAccount(a)
+		if err != nil {
+			return nil, fmt.Errorf("simulated Binance: %w", err)
+		}
+		s.accounts[a.Key] = made
+	}
+	for symbol, p := range opt.Prices {
+		for _, market := range []string{Spot, Futures} {
+			if err := s.SetPrice(market, symbol, p); err != nil {
+				return nil, fmt.Errorf("simulated Binance: %w", err)
+			}
+		}
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("simulated Binance: %w", err)
+	}
+	s.l = l
+	mux := http.NewServeMux()
+	mux.Handle("/_sim/", s.control())
+	mux.HandleFunc("/", s.serve)
+	s.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	s.done.Go(func() {
+		// It ends when it is closed; there is nobody to tell of anything else.
+		_ = s.srv.Serve(l)
+	})
+	return s, nil
+}
+
+// URL is the base URL of both APIs.
+func (s *Server) URL() string { return "http://" + s.l.Addr().String() }
+
+// Close ends it at once.
+func (s *Server) Close() error {
+	s.Recover()
+	err := s.srv.Close()
+	s.done.Wait()
+	return err
+}
+
+// Call is one request, as the list of them has it. Signatures are left out.
+type Call struct {
+	At           time.Time `json:"at"`
+	Method, Path string
+	Params       map[string]string `json:"params,omitempty"`
+	// Status of the answer, 0 where none was sent, and Binance's code in it.
+	Status int `json:"status"`
+	Code   int `json:"code,omitempty"`
+}
+
+// Calls returns all requests so far, in the order they were answered.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Call(nil), s.calls...)
+}
+
+// WaitFor waits until cond holds for the requests.
+func (s *Server) WaitFor(ctx context.Context, cond func([]Call) bool) error {
+	for {
+		s.mu.Lock()
+		all, changed := append([]Call(nil), s.calls...), s.changed
+		s.mu.Unlock()
+		if cond(all) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for requests to the simulated Binance, after %d: %w", len(all), context.Cause(ctx))
+		}
+	}
+}
+
+func (s *Server) note(c Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, c)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// now is the exchange's time.
+func (s *Server) now() time.Time { return time.Now().Add(s.skew) }
+
+// SetSkew has the exchange's clock differ from the machine's.
+func (s *Server) SetSkew(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skew = d
+}
+
+// SetPrice sets the last price of a symbol, and executes what it sets off.
+func (s *Server) SetPrice(market, symbol, price string) error {
+	p, err := decimal.NewFromString(price)
+	if err != nil || !p.IsPositive() {
+		return fmt.Errorf("no price: %q", price)
+	}
+	if _, ok := s.symbols[symbol]; !ok {
+		return fmt.Errorf("no such symbol: %q", symbol)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prices[place{market, symbol}] = p
+	s.move(place{market, symbol})
+	return nil
+}
