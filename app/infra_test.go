@@ -19,6 +19,7 @@ import (
 	"switchyard/jobs"
 	"switchyard/limits"
 	simcloudflare "switchyard/sim/cloudflare"
+	simtelegram "switchyard/sim/telegram"
 	"switchyard/tasks"
 )
 
@@ -260,6 +261,24 @@ func TestInfraKilledWorker(t *testing.T) {
 	}
 	if rules := cf.Rules(); len(rules) != 1 {
 		t.Errorf("rules %+v", rules)
+	}
+}
+
+// Ensure a chat that can't be told of its jobs, because Telegram has it wait, doesn't
+// keep them from being done.
+func TestInfraChatThatCantBeTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, at := b.edge(t)
+	s, bot := b.messenger(t)
+	s.Fail(simtelegram.Fault{Chat: "-7", Status: 429, RetryAfter: 3600})
+	all := b.start(t, b.config(at, bot), app.API, app.Worker, app.Scheduler)
+	for i := range 3 {
+		if j := b.ended(t, all, b.asked(t, all, fmt.Sprintf("/api/v1/cf/block?ip=192.0.2.%d&chat_id=-7", i+1))); j.State != jobs.Completed {
+			t.Errorf("%+v", j)
+		}
+		must(t, s.WaitFor(b.ctx, func(all []simtelegram.Call) bool { return len(all) > 0 })) // it is tried
+		b.settled(t)
 	}
 }
 
