@@ -32,6 +32,8 @@ type scenario struct {
 	tune func(*configs.Config)
 	// watched: Redis is a master with replicas and Sentinels.
 	watched bool
+	// telegram: there is one, and the workers have a bot.
+	telegram bool
 	// bend are the promises that can't hold here.
 	bend rules
 }
