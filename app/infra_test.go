@@ -112,15 +112,19 @@ func TestInfra(t *testing.T) {
 		ip := fmt.Sprintf("192.0.2.%d", i+1)
 		for _, x := range []struct{ action, text string }{
 			{"search", "Search <b>%s</b>: no rule covers it."}, {"block", "Block <b>%s</b>: blocked."}, {"release", "Release <b>%s</b>: released."},
+			{"block", "Block <b>%s</b>: blocked."}, {"release", "Release <b>%s</b>: released."},
 		} {
 			id := b.asked(t, api, "/v1/cf/"+x.action+"?ip="+ip+"&chat_id="+chat)
 			want[id] = []string{chat + ": " + fmt.Sprintf(x.text, ip)}
 			order = append(order, id)
 		}
 	}
-	joined := b.asked(t, api, "/api/v1/cf/search?ip=192.0.2.1&chat_id=-100")
-	if joined != order[0] {
+	joined := b.asked(t, api, "/api/v1/cf/release?ip=192.0.2.1&chat_id=-100")
+	if joined != order[4] {
 		t.Errorf("the same wish made another job")
+	}
+	if len(want) != len(order) {
+		t.Errorf("%d jobs, want %d: one has joined past one that undoes it", len(want), len(order))
 	}
 	for range 2 {
 		b.start(t, b.config(at, worker), app.Worker)
