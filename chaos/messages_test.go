@@ -10,7 +10,7 @@ import (
 
 // Ensure the account of a burst of messages knows what was lost, came too often, or
 // out of order, from what was sent and not answered.
-func TestErrBurst(t *testing.T) {
+func TestBurst_err(t *testing.T) {
 	t.Parallel()
 	chat := strconv.Itoa(burstChat)
 	sound := func() (all []simtelegram.Call) {
@@ -46,7 +46,7 @@ func TestErrBurst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := errBurst(tt.change(sound()), 1)
+			err := burstTo(burstChats, burstEach).err(tt.change(sound()), 1)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

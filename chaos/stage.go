@@ -100,8 +100,10 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 		}
 		s.modems = append(s.modems, m)
 	}
-	if sc.telegram {
-		if s.telegram, err = simtelegram.Start(ctx, "127.0.0.1:0", simtelegram.Options{Token: botToken, Unlimited: true}); err != nil {
+	if sc.telegram != nil {
+		o := *sc.telegram
+		o.Token = botToken
+		if s.telegram, err = simtelegram.Start(ctx, "127.0.0.1:0", o); err != nil {
 			return err
 		}
 	}
