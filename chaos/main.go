@@ -2,7 +2,7 @@
 // promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
 // takes the master away from a Redis with replicas, the suite modem has the modems
 // misbehave in the middle of toggles, and the suite message kills the worker that
-// sends in the middle of a burst.
+// sends in the middle of a burst, and counts what Telegram refuses of 500 messages.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
