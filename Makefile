@@ -209,6 +209,7 @@ lab: deps ## each repair of the ladder on a hub with three dongles (ARGS="-run u
 
 chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
 chaos-modem: ## modems that hang, die, refuse and change in the middle of toggles: finished, left wrong
+chaos-message: ## kill the worker in the middle of a burst of messages: lost, sent twice
 chaos-sentinel: ## kill, hang and move the master of a Redis with Sentinels: accepted, refused, forgotten
 
 chaos-%: deps

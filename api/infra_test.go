@@ -168,7 +168,7 @@ func TestInfraRefuses(t *testing.T) {
 		{cf, asJSON, `{"ip" "192.0.2.1"}`, 400, "invalid_body", ""},
 		{cf, asJSON, `["192.0.2.1",1]`, 400, "invalid_body", ""},
 		{cf, asJSON, "{\"ip\":\"\xff\",\"chat_id\":1}", 400, "invalid_body", ""},
-		{cf, asForm, `{"ip":"192.0.2.1","chat_id":1}`, 400, "unknown_field", `{"ip":"192.0.2.1","chat_id":1}`},
+		{cf, asForm, `{"ip":"192.0.2.1","chat_id":1}`, 400, "invalid_body", ""},
 		{cf, "", "ip=192.0.2.1&chat_id=1", 415, "unsupported_media_type", ""},
 		{cf, "text/plain", "ip=192.0.2.1&chat_id=1", 415, "unsupported_media_type", ""},
 		{cf, "multipart/form-data; boundary=x", "--x--", 415, "unsupported_media_type", ""},

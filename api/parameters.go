@@ -46,6 +46,9 @@ func parameters(r *http.Request, known ...string) (map[string]parameter, *Proble
 	}
 	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind {
 	case "application/x-www-form-urlencoded":
+		if json.Valid(body) && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) { // as curl -d sends it
+			return nil, problem(http.StatusBadRequest, "invalid_body", "", "The body is JSON, and is said to be a form. Send it as application/json (Content-Type).")
+		}
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return nil, problem(http.StatusBadRequest, "invalid_body", "", "The body is not valid: it is not encoded as a form has to be.")

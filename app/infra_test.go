@@ -19,6 +19,7 @@ import (
 	"switchyard/jobs"
 	"switchyard/limits"
 	simcloudflare "switchyard/sim/cloudflare"
+	simtelegram "switchyard/sim/telegram"
 	"switchyard/tasks"
 )
 
@@ -111,15 +112,19 @@ func TestInfra(t *testing.T) {
 		ip := fmt.Sprintf("192.0.2.%d", i+1)
 		for _, x := range []struct{ action, text string }{
 			{"search", "Search <b>%s</b>: no rule covers it."}, {"block", "Block <b>%s</b>: blocked."}, {"release", "Release <b>%s</b>: released."},
+			{"block", "Block <b>%s</b>: blocked."}, {"release", "Release <b>%s</b>: released."},
 		} {
 			id := b.asked(t, api, "/v1/cf/"+x.action+"?ip="+ip+"&chat_id="+chat)
 			want[id] = []string{chat + ": " + fmt.Sprintf(x.text, ip)}
 			order = append(order, id)
 		}
 	}
-	joined := b.asked(t, api, "/api/v1/cf/search?ip=192.0.2.1&chat_id=-100")
-	if joined != order[0] {
+	joined := b.asked(t, api, "/api/v1/cf/release?ip=192.0.2.1&chat_id=-100")
+	if joined != order[4] {
 		t.Errorf("the same wish made another job")
+	}
+	if len(want) != len(order) {
+		t.Errorf("%d jobs, want %d: one has joined past one that undoes it", len(want), len(order))
 	}
 	for range 2 {
 		b.start(t, b.config(at, worker), app.Worker)
@@ -260,6 +265,24 @@ func TestInfraKilledWorker(t *testing.T) {
 	}
 	if rules := cf.Rules(); len(rules) != 1 {
 		t.Errorf("rules %+v", rules)
+	}
+}
+
+// Ensure a chat that can't be told of its jobs, because Telegram has it wait, doesn't
+// keep them from being done.
+func TestInfraChatThatCantBeTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, at := b.edge(t)
+	s, bot := b.messenger(t)
+	s.Fail(simtelegram.Fault{Chat: "-7", Status: 429, RetryAfter: 3600})
+	all := b.start(t, b.config(at, bot), app.API, app.Worker, app.Scheduler)
+	for i := range 3 {
+		if j := b.ended(t, all, b.asked(t, all, fmt.Sprintf("/api/v1/cf/block?ip=192.0.2.%d&chat_id=-7", i+1))); j.State != jobs.Completed {
+			t.Errorf("%+v", j)
+		}
+		must(t, s.WaitFor(b.ctx, func(all []simtelegram.Call) bool { return len(all) > 0 })) // it is tried
+		b.settled(t)
 	}
 }
 

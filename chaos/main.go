@@ -1,7 +1,8 @@
 // Command chaos breaks Switchyard on purpose and counts what became of the
 // promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
-// takes the master away from a Redis with replicas, and the suite modem has the
-// modems misbehave in the middle of toggles.
+// takes the master away from a Redis with replicas, the suite modem has the modems
+// misbehave in the middle of toggles, and the suite message kills the worker that
+// sends in the middle of a burst, and counts what Telegram refuses of 500 messages.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
@@ -52,7 +53,7 @@ import (
 )
 
 // suites are what can be run, by name.
-var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite, "modem": modemScenarios}
+var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite, "modem": modemScenarios, "message": messageSuite}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -105,7 +106,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel|modem [flags]")
+		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel|modem|message [flags]")
 		f.PrintDefaults()
 	}
 	opt := &options{logs: stderr}
@@ -116,7 +117,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f.Uint64Var(&opt.seed, "seed", 1, "decides everything that is left to chance")
 	if len(args) == 0 || suites[args[0]] == nil {
 		f.Usage()
-		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel, modem")
+		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel, modem, message")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, nil, err

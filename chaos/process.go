@@ -84,6 +84,9 @@ func (s *stage) start(p *process) error {
 	if s.password != "" {
 		p.cmd.Env = append(p.cmd.Env, "SWITCHYARD_HOST_MODEM_PASSWORD="+s.password)
 	}
+	if s.telegram != nil {
+		p.cmd.Env = append(p.cmd.Env, "SWITCHYARD_TELEGRAM_TOKEN="+botToken)
+	}
 	p.cmd.SysProcAttr = ownGroup()
 	out, err := p.cmd.StderrPipe()
 	if err != nil {

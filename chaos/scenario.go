@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchyard/configs"
+	simtelegram "switchyard/sim/telegram"
 )
 
 // scenario is one way of breaking things.
@@ -32,6 +33,8 @@ type scenario struct {
 	tune func(*configs.Config)
 	// watched: Redis is a master with replicas and Sentinels.
 	watched bool
+	// telegram, if any, is one for the workers' bot.
+	telegram *simtelegram.Options
 	// bend are the promises that can't hold here.
 	bend rules
 }

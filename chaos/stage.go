@@ -20,6 +20,7 @@ import (
 	"switchyard/sim/hilink"
 	"switchyard/sim/receiver"
 	"switchyard/sim/redisserver"
+	simtelegram "switchyard/sim/telegram"
 )
 
 // The simulated host.
@@ -48,9 +49,10 @@ type stage struct {
 	watched   *redisserver.Watched // nil where it isn't
 	rdb       *redis.Client
 	modems    []*hilink.Modem
-	alpha     *receiver.Receiver // configured
-	beta      *receiver.Receiver // configured
-	guest     *receiver.Receiver // named by requests
+	alpha     *receiver.Receiver  // configured
+	beta      *receiver.Receiver  // configured
+	guest     *receiver.Receiver  // named by requests
+	telegram  *simtelegram.Server // nil where nobody sends
 	apiAddr   string
 	ask       *client
 	processes []*process // all that were ever started
@@ -97,6 +99,13 @@ func (s *stage) build(ctx context.Context, sc scenario) error {
 			return err
 		}
 		s.modems = append(s.modems, m)
+	}
+	if sc.telegram != nil {
+		o := *sc.telegram
+		o.Token = botToken
+		if s.telegram, err = simtelegram.Start(ctx, "127.0.0.1:0", o); err != nil {
+			return err
+		}
 	}
 	if s.apiAddr, err = s.freeAddr(); err != nil {
 		return err
@@ -199,6 +208,9 @@ func (s *stage) strike(ctx context.Context) error {
 			errs = append(errs, r.Close())
 		}
 	}
+	if s.telegram != nil {
+		errs = append(errs, s.telegram.Close())
+	}
 	if s.rdb != nil {
 		errs = append(errs, s.rdb.Close())
 	}
@@ -218,6 +230,9 @@ func (s *stage) config(sc scenario) *configs.Config {
 		c.Redis.Sentinel.Master, c.Redis.Sentinel.Addrs = s.watched.Name, s.watched.Addrs()
 	} else {
 		c.Redis.Addr = s.redis.Addr()
+	}
+	if s.telegram != nil {
+		c.Telegram.BaseURL = s.telegram.URL()
 	}
 	c.HTTP.Listen = []string{s.apiAddr}
 	c.HTTP.RateLimit.PerSecond = 0

@@ -194,7 +194,8 @@ func Plan(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]
 }
 
 // Notices lists the messages that the end of a job asks for: one to each of the
-// chats that asked for it. They line up behind what else the chat has asked for.
+// chats that asked for it. They line up behind each other, not behind what else the
+// chat has asked for, nor that behind them.
 func Notices(j *jobs.Job, phase jobs.Phase, chats []string) []jobs.Request {
 	if phase != jobs.PhaseResult || !j.State.Final() {
 		return nil
@@ -213,7 +214,7 @@ func Notices(j *jobs.Job, phase jobs.Phase, chats []string) []jobs.Request {
 		told[key] = true
 		out = append(out, jobs.Request{
 			ID:    jobs.DerivedID(j.Completed, j.ID, strconv.Itoa(j.Run), key),
-			Draft: tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text, HTML: true, Buttons: notices.Buttons(j)}, j.ID),
+			Draft: tasks.NewTelegramNotice(tasks.TelegramPayload{ChatID: chat, Text: text, HTML: true, Buttons: notices.Buttons(j)}, j.ID),
 		})
 	}
 	return out

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,8 +201,8 @@ func TestPlan_order(t *testing.T) {
 	}
 }
 
-// Ensure the end of a job becomes one message for each chat that asked for it,
-// behind what else that chat has asked for, with an id that follows from the fact.
+// Ensure the end of a job becomes one message for each chat that asked for it, in a
+// line of the chat's notices, with an id that follows from the fact.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	chats := []string{"42", "@Operators", "@operators", "-5"}
@@ -222,7 +223,7 @@ func TestNotices(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Type != tasks.Telegram || r.Queue != tasks.QueueInteractive || r.Parent != j.ID || r.ChatID != chat || p.ChatID != chat || !p.HTML || p.Text == "" ||
-				r.OrderKey != tasks.ChatKey(chat) || r.JoinKey != "" || !jobs.ValidID(r.ID) || seen[r.ID] {
+				r.OrderKey != "notices:"+strings.ToLower(chat) || r.JoinKey != "" || !jobs.ValidID(r.ID) || seen[r.ID] {
 				t.Errorf("%s to %s: %+v", j.Type, chat, r)
 			}
 			seen[r.ID] = true

@@ -89,6 +89,9 @@ func (s *Store) Accept(ctx context.Context, r Request) (Accepted, error) {
 		rec, or(fingerprint != "", idemKey(r.IdempotencyScope)), or(j.JoinKey != "", h.join(j.JoinKey)), or(j.OrderKey != "", h.order(j.OrderKey)),
 		h.open(), streamKey, typeIndex(j.Type), or(j.ChatID != "", chat), or(j.Host != "", hostIndex(j.Host)), queuesKey, t.key, t.target,
 	}
+	for _, key := range r.Outdates {
+		keys = append(keys, h.join(key))
+	}
 	more := j.moreFields()
 	args := append(make([]any, 0, 17+len(more)),
 		j.ID, now.UnixMilli(), fingerprint, s.opt.IdempotencyWindow.Milliseconds(), h.member(j.ID), s.opt.EventStream, keep)

@@ -106,6 +106,36 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// Nobody joins a job whose outcome a later one changes; those who ask for
+// the later one join that.
+func TestJoinPassesOverTheOutdated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	x, err := tasks.ParseTarget("192.0.2.1")
+	must(t, err)
+	ask := func(typ tasks.Type, chat string) jobs.Accepted {
+		t.Helper()
+		a, err := b.store.Accept(b.ctx, jobs.Request{Draft: tasks.NewCF(typ, x, chat, 3)})
+		must(t, err)
+		return a
+	}
+	other := ask(tasks.CFBlock, "6")
+	seen := map[string]bool{}
+	for _, typ := range []tasks.Type{tasks.CFSearch, tasks.CFBlock, tasks.CFSearch, tasks.CFRelease, tasks.CFBlock, tasks.CFRelease, tasks.CFSearch} {
+		a := ask(typ, "5")
+		if a.Joined || seen[a.ID] {
+			t.Errorf("%s joined one that was asked for before its outcome changed", typ)
+		}
+		seen[a.ID] = true
+		if again := ask(typ, "5"); !again.Joined || again.ID != a.ID {
+			t.Errorf("%s, asked for twice: %+v, then %+v", typ, a, again)
+		}
+	}
+	if a := ask(tasks.CFBlock, "6"); !a.Joined || a.ID != other.ID {
+		t.Errorf("another chat's: %+v, then %+v", other, a)
+	}
+}
+
 // The same request under the same Idempotency-Key gets its first answer; another
 // one under it is refused.
 func TestIdempotencyKey(t *testing.T) {

@@ -1,14 +1,16 @@
 -- enter takes a place in each of several windows, or in none.
 -- KEYS   the windows: sorted sets of places, each with when it is free again in µs
 --        of Redis' clock; 'shut' among them is no place, and keeps all out till then
--- ARGV   1 now, µs  2 the place's name  3 the longest that it is taken, µs
+-- ARGV   1 now, µs, or '' for Redis' own clock  2 the place's name  3 the longest that it is taken, µs
 --        then for each window: how many places there are, µs that one counts
 -- RETURNS  0 | µs until asking makes sense
-local now, name, hold = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local t = redis.call('TIME')
+local now = tonumber(ARGV[1]) or tonumber(t[1]) * 1000000 + tonumber(t[2])
+local name, hold = ARGV[2], tonumber(ARGV[3])
 local wait = 0
 for i, key in ipairs(KEYS) do
   local most, per = tonumber(ARGV[2 * i + 2]), tonumber(ARGV[2 * i + 3])
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
   local shut = tonumber(redis.call('ZSCORE', key, 'shut') or '0')
   wait = math.max(wait, shut - now)
   local taken = redis.call('ZCARD', key)

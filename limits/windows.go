@@ -37,7 +37,9 @@ type Windows struct {
 	now func() time.Time
 }
 
-// NewWindows returns one on this Redis; now is Redis' clock.
+// NewWindows returns one on this Redis. now is the clock that all who share the windows
+// have in common; nil: Redis' own, which the scripts read. Clocks of processes differ
+// by milliseconds, and as many too soon is too soon.
 func NewWindows(rdb redis.Scripter, now func() time.Time) *Windows {
 	return &Windows{rdb: rdb, now: now}
 }
@@ -97,7 +99,11 @@ func (w *Windows) Shut(ctx context.Context, d time.Duration, windows ...Window) 
 
 // of are the keys and arguments of a script about windows.
 func (w *Windows) of(windows []Window, more ...any) (keys []string, args []any) {
-	args = append([]any{w.now().UnixMicro()}, more...)
+	args = append(args, "")
+	if w.now != nil {
+		args[0] = w.now().UnixMicro()
+	}
+	args = append(args, more...)
 	for _, x := range windows {
 		keys = append(keys, Prefix+x.Name)
 		args = append(args, x.Events, x.Per.Microseconds())

@@ -143,3 +143,38 @@ func TestWindows_shared(t *testing.T) {
 		t.Errorf("%d places, want 7", taken)
 	}
 }
+
+// Ensure windows without a clock of the caller's go by Redis' own, to which it doesn't
+// matter who has left a place and who asks for the next.
+func TestWindows_ownClock(t *testing.T) {
+	t.Parallel()
+	ctx, _, _, rdb := setup(t)
+	x := limits.Window{Name: "x", Events: 1, Per: time.Hour}
+	one, other := limits.NewWindows(rdb, nil), limits.NewWindows(rdb, nil)
+	if _, ok, err := one.Enter(ctx, "a", 2*time.Hour, x); err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	if err := one.Leave(ctx, "a", x); err != nil {
+		t.Fatal(err)
+	}
+	now, err := rdb.Time(ctx).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, err := rdb.ZRangeWithScores(ctx, limits.Prefix+"x", 0, -1).Result()
+	if err != nil || len(places) != 1 {
+		t.Fatalf("%v, %v", places, err)
+	}
+	if free := time.UnixMicro(int64(places[0].Score)); free.After(now.Add(time.Hour)) || free.Before(now.Add(59*time.Minute)) {
+		t.Errorf("the place is free at %s, an hour after %s", free, now)
+	}
+	if wait, ok, err := other.Enter(ctx, "b", time.Hour, x); err != nil || ok || wait > time.Hour || wait < 59*time.Minute {
+		t.Errorf("%s, %v, %v", wait, ok, err)
+	}
+	if err := other.Shut(ctx, 3*time.Hour, x); err != nil {
+		t.Fatal(err)
+	}
+	if wait, ok, err := one.Enter(ctx, "b", time.Hour, x); err != nil || ok || wait < 2*time.Hour {
+		t.Errorf("%s, %v, %v", wait, ok, err)
+	}
+}

@@ -86,13 +86,21 @@ func CFAction(t Type) (action string, ok bool) {
 const cfLimit = 5 * time.Minute
 
 // NewCF drafts a Cloudflare job of type t that a chat has asked for. The same
-// wish of the same chat joins.
+// wish of the same chat joins, but not past one that changes what comes of it: who
+// asks for a block, a release and a block again wants it blocked.
 func NewCF(t Type, target Target, chat string, maxTries int) Draft {
-	return Draft{
-		Type: t, ChatID: chat, Queue: QueueInteractive, OrderKey: ChatKey(chat),
-		JoinKey: string(t) + ":" + target.String() + ":" + chatName(chat),
+	key := func(t Type) string { return string(t) + ":" + target.String() + ":" + chatName(chat) }
+	d := Draft{
+		Type: t, ChatID: chat, Queue: QueueInteractive, OrderKey: ChatKey(chat), JoinKey: key(t),
 		Payload: mustJSON(CFPayload{IP: target.String()}), Limit: cfLimit, MaxTries: maxTries,
 	}
+	switch t {
+	case CFBlock:
+		d.Outdates = []string{key(CFRelease), key(CFSearch)}
+	case CFRelease:
+		d.Outdates = []string{key(CFBlock), key(CFSearch)}
+	}
+	return d
 }
 
 // ChatKey is the order key of a chat's jobs: they run one after the other.

@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,6 +65,14 @@ func TestNewCF(t *testing.T) {
 	if d.Type != tasks.CFBlock || d.ChatID != "@Operators" || d.Queue != "interactive" || d.JoinKey != "cf_block:2001:db8::1:@operators" ||
 		d.OrderKey != "chat:@operators" || string(d.Payload) != `{"ip":"2001:db8::1"}` || d.MaxTries != 8 || d.Limit <= 0 || d.Once || !d.Expires.IsZero() {
 		t.Errorf("%+v", d)
+	}
+	for typ, want := range map[tasks.Type]string{
+		tasks.CFBlock: "cf_release cf_search", tasks.CFRelease: "cf_block cf_search", tasks.CFSearch: "",
+	} {
+		got := strings.ReplaceAll(strings.Join(tasks.NewCF(typ, x, "@Operators", 8).Outdates, " "), ":2001:db8::1:@operators", "")
+		if got != want {
+			t.Errorf("%s outdates %q, want %q", typ, got, want)
+		}
 	}
 	m := tasks.NewTelegram(tasks.TelegramPayload{ChatID: "@Operators", Text: "a"}, "j_1")
 	if m.OrderKey != d.OrderKey || m.JoinKey != "" || m.Parent != "j_1" || m.Queue != d.Queue || string(m.Payload) != `{"chat_id":"@Operators","text":"a"}` {

@@ -59,6 +59,16 @@ func NewTelegram(p TelegramPayload, parent string) Draft {
 	}
 }
 
+// NewTelegramNotice drafts the word that a chat gets of a job that it has asked for,
+// which is parent. Notices to a chat keep their order among themselves, and hold up
+// nothing that the chat asks for: a group gets twenty messages a minute, and, while
+// Telegram is away, none; its addresses must be blocked all the same.
+func NewTelegramNotice(p TelegramPayload, parent string) Draft {
+	d := NewTelegram(p, parent)
+	d.OrderKey = "notices:" + chatName(p.ChatID)
+	return d
+}
+
 // NewTelegramAnswer drafts the answer to a command. Answers to a chat keep their
 // order among themselves, and wait for nothing else that the chat has asked for: not
 // even for what a command cancels.

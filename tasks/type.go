@@ -96,6 +96,9 @@ type Draft struct {
 	// JoinKey: while a job with the same one is unfinished, a further request
 	// joins it instead of making a second one. Empty: never joins.
 	JoinKey string
+	// Outdates are join keys that nobody joins under any more once this job was
+	// accepted: it changes what their jobs come to.
+	Outdates []string
 	// OrderKey: jobs with the same one run one after the other, in the order
 	// they were accepted. Empty: no order.
 	OrderKey string

@@ -55,7 +55,7 @@ func (p *mail) postman(t *testing.T) *worker.Worker {
 	must(t, err)
 	t.Cleanup(client.Close)
 	h := &worker.Telegram{
-		Client: client, Windows: limits.NewWindows(p.rdb, p.store.Now), Moves: telegram.Moves{Client: p.rdb}, Config: p.config, Log: discard,
+		Client: client, Windows: limits.NewWindows(p.rdb, nil), Moves: telegram.Moves{Client: p.rdb}, Config: p.config, Log: discard,
 	}
 	return p.start(t, nil, soon, func(o *worker.Options) {
 		o.Queues = []worker.Queue{{Name: tasks.QueueInteractive, Concurrency: 4}}

@@ -4,6 +4,7 @@
 -- KEYS   1 record  2 idempotency  3 join  4 order  5 open  6 stream
 --        7 index by type  8 by chat  9 by host
 --        10 asynq:queues  11 asynq task  12 asynq pending or scheduled
+--        13.. joins that the job outdates
 --        (those a job doesn't use stand for its record and are not touched)
 -- ARGV   1 id  2 now ms  3 idempotency fingerprint or ''  4 its window ms
 --        5 index member  6 stream max
@@ -35,6 +36,7 @@ if KEYS[3] ~= record then
     return {'join', other}
   end
 end
+for i = 13, #KEYS do call('DEL', KEYS[i]) end
 call('HSET', record, 'id', id, 'about', ARGV[15], 'spec', ARGV[16], 'payload', ARGV[17], 'state', 'queued', 'attempt', '1', 'run', '1', unpack(ARGV, 18))
 call('ZADD', KEYS[5], ARGV[2], id)
 if KEYS[9] ~= record then call('ZADD', KEYS[9], '0', member) end

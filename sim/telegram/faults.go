@@ -73,10 +73,25 @@ func (s *Server) fault(method, chat string) (*Fault, <-chan struct{}) {
 	return nil, s.freed
 }
 
+// Held is how many requests hang at this moment.
+func (s *Server) Held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+func (s *Server) hold(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held += n
+}
+
 // meet answers as the fault has it; false: the real answer is to be sent.
-func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct{}) (no *refusal, met bool) {
+func (s *Server) meet(f *Fault, w http.ResponseWriter, r *http.Request, freed <-chan struct{}) (no *refusal, met bool) {
 	switch {
 	case f.Hang:
+		s.hold(1)
+		defer s.hold(-1)
 		select {
 		case <-freed:
 		case <-r.Context().Done():

@@ -102,7 +102,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	if f != nil && !f.Done {
-		if no, met := f.meet(w, r, freed); met {
+		if no, met := s.meet(f, w, r, freed); met {
 			c.Status, c.Description = no.status, no.description
 			return
 		}
@@ -120,7 +120,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c.Done = no == nil
 	if f != nil && f.Done {
-		if no, met := f.meet(w, r, freed); met {
+		if no, met := s.meet(f, w, r, freed); met {
 			c.Status, c.Description = no.status, no.description
 			return
 		}

@@ -59,6 +59,7 @@ type Server struct {
 	faults  []Fault
 	ledger  []Call
 	sent    int64             // messages
+	held    int               // requests that hang
 	taken   []taking          // of the bot's messages, the oldest first
 	moved   map[string]string // where groups have moved
 	blocked map[string]string // chats that refuse the bot, with the description

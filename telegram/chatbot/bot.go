@@ -208,7 +208,10 @@ func (b *Bot) settle(ctx context.Context, u telegram.Update) bool {
 // handle does what an update asks for.
 func (b *Bot) handle(ctx context.Context, u telegram.Update) error {
 	if u.MovedTo != 0 && u.Chat != "" {
-		return b.moves.Note(ctx, u.Chat, u.MovedTo)
+		if err := b.moves.Note(ctx, u.Chat, u.MovedTo); err != nil {
+			return errors.Join(jobs.ErrUnavailable, err)
+		}
+		return nil
 	}
 	if u.Chat == "" {
 		return nil

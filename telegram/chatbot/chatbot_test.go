@@ -3,10 +3,12 @@ package chatbot_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -248,6 +250,49 @@ func TestMovedGroup(t *testing.T) {
 	must(t, b.sim.Upgrade("-7", group))
 	if got := b.says(t, group, "/jobs"); !strings.HasPrefix(got.Text, "This chat has asked") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// failing spares some commands that touch a key, and refuses the one behind them.
+type failing struct {
+	redis.Hook
+	key   string
+	spare atomic.Int32 // below 0: it refuses none any more
+}
+
+func (*failing) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (*failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, c redis.Cmder) error {
+		if args := c.Args(); len(args) > 1 && args[1] == f.key && c.Name() != "exists" && f.spare.Add(-1) == -1 {
+			err := errors.New("out of reach for this test")
+			c.SetErr(err)
+			return err
+		}
+		return next(ctx, c)
+	}
+}
+
+// Ensure what a chat has said is not lost to a Redis that is away for a moment: that
+// it has moved, and that it wants a job cancelled that it asked for before it moved.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *configs.Config) { c.Telegram.Chats = []string{"-7"} })
+	away := &failing{key: jobs.Prefix + "telegram:moved:-7"}
+	away.spare.Store(-1)
+	b.rdb.AddHook(away)
+	b.listen(t, "a")
+	b.says(t, "-7", "/toggle 11")
+	toggle := b.all(t, tasks.Toggle)[0]
+	away.spare.Store(0)
+	must(t, b.sim.Upgrade("-7", group))
+	b.eventually(t, "the bot was told", func() bool { return b.rdb.Exists(b.ctx, away.key).Val() == 1 && away.spare.Load() < 0 })
+	away.spare.Store(1) // whether the chat is listed is read, whether the job is its own isn't
+	if got := b.says(t, group, "/cancel "+toggle.ID); got.Text != "Toggle 11 of seoul-1 is cancelled." {
+		t.Errorf("/cancel: %q", got.Text)
 	}
 }
 

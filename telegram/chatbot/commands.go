@@ -205,8 +205,12 @@ func (b *Bot) own(ctx context.Context, chat, id string) (*jobs.Job, error) {
 		return nil, err
 	}
 	for _, x := range chats {
-		if now, err := b.moves.Of(ctx, x); x == chat || err == nil && now == chat {
+		now, err := b.moves.Of(ctx, x)
+		switch {
+		case x == chat || err == nil && now == chat:
 			return j, nil
+		case err != nil:
+			return nil, errors.Join(jobs.ErrUnavailable, err)
 		}
 	}
 	return nil, none
