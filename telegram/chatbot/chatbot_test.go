@@ -229,6 +229,7 @@ func TestStrangers(t *testing.T) {
 		must(t, b.sim.Say(x.chat, x.text))
 	}
 	must(t, b.sim.SayAt("42", "/toggle 12", time.Now().Add(-time.Hour)))
+	b.eventually(t, "the old one is answered", func() bool { return len(b.answers(t, "42")) > 0 })
 	b.says(t, "42", "/help") // they come in order
 	if n := len(b.all(t, tasks.Toggle)); n != 0 {
 		t.Errorf("%d toggles", n)
