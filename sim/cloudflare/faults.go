@@ -1,11 +1,12 @@
 package cloudflare
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
+
+	"switchyard/sim/backstage"
 )
 
 // Fault is what goes wrong with a request.
@@ -36,38 +37,14 @@ type Fault struct {
 
 // Fail has requests go wrong from now on; of several faults the first that fits
 // counts.
-func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, f)
-}
+func (s *Server) Fail(f Fault) { s.faults.Add(f, f.Times) }
 
 // Recover takes back all faults, and lets go of the requests that they hold.
-func (s *Server) Recover() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-	close(s.freed)
-	s.freed = make(chan struct{})
-}
+func (s *Server) Recover() { s.faults.Clear() }
 
-// fault takes the fault that a request meets, nil for none.
-func (s *Server) fault(r *http.Request) (*Fault, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.faults {
-		f := s.faults[i]
-		if f.Method != "" && f.Method != r.Method || !strings.Contains(r.URL.Path, f.Path) {
-			continue
-		}
-		if f.Times == 1 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-		} else if f.Times > 1 {
-			s.faults[i].Times--
-		}
-		return &f, s.freed
-	}
-	return nil, s.freed
+// hits tells whether the fault is one of this request.
+func (f *Fault) hits(r *http.Request) bool {
+	return (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path)
 }
 
 // meet answers as the fault has it; false: the real answer is to be sent.
@@ -104,25 +81,12 @@ func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct
 //	POST   /_sim/faults   a Fault, from now on
 //	DELETE /_sim/faults   take all back
 func (s *Server) control() http.Handler {
-	mux := http.NewServeMux()
-	show := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // the client may have gone
-	}
-	read := func(w http.ResponseWriter, r *http.Request, v any) bool {
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		d.DisallowUnknownFields()
-		if err := d.Decode(v); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return false
-		}
-		return true
-	}
-	mux.HandleFunc("GET /_sim/ledger", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Ledger()) })
-	mux.HandleFunc("GET /_sim/rules", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Rules()) })
+	mux := backstage.Control(s.Fail, s.Recover)
+	mux.HandleFunc("GET /_sim/ledger", func(w http.ResponseWriter, _ *http.Request) { backstage.Show(w, s.Ledger()) })
+	mux.HandleFunc("GET /_sim/rules", func(w http.ResponseWriter, _ *http.Request) { backstage.Show(w, s.Rules()) })
 	mux.HandleFunc("POST /_sim/rules", func(w http.ResponseWriter, r *http.Request) {
 		var x struct{ Account, Zone, Mode, Value, Notes string }
-		if !read(w, r, &x) {
+		if !backstage.Read(w, r, &x) {
 			return
 		}
 		rule, err := s.Add(x.Account, x.Zone, x.Mode, x.Value, x.Notes)
@@ -130,18 +94,7 @@ func (s *Server) control() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		show(w, rule)
-	})
-	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		if read(w, r, &f) {
-			s.Fail(f)
-			show(w, f)
-		}
-	})
-	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.Recover()
-		w.WriteHeader(http.StatusNoContent)
+		backstage.Show(w, rule)
 	})
 	return mux
 }

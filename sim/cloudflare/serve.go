@@ -70,14 +70,14 @@ func refuse(w http.ResponseWriter, r *refusal) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	c := Call{At: time.Now(), Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, base+"/"), Query: r.URL.RawQuery, Body: string(body)}
-	defer func() { s.note(c) }() // also where the answer is lost
+	defer func() { s.ledger.Note(c) }() // also where the answer is lost
 	w.Header().Set("Cf-Ray", "8f"+strconv.FormatInt(c.At.UnixNano()&0xffffffffffff, 16)+"-SIM")
 	if err != nil {
 		c.Status = http.StatusRequestEntityTooLarge
 		refuse(w, &refusal{c.Status, 0, "too large"})
 		return
 	}
-	f, freed := s.fault(r)
+	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(r) })
 	if f != nil && !f.Done {
 		if status, code, met := f.meet(w, r, freed); met {
 			c.Status, c.Code = status, code

@@ -3,11 +3,11 @@ package cloudflare
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"switchyard/sim/backstage"
 )
 
 // Options of a Server.
@@ -47,20 +47,16 @@ type Call struct {
 
 // Server is the simulated Cloudflare. Make one with Start.
 type Server struct {
-	opt  Options
-	l    net.Listener
-	srv  *http.Server
-	done sync.WaitGroup
+	opt    Options
+	door   *backstage.Server
+	ledger backstage.Ledger[Call]
+	faults backstage.Faults[Fault]
 
-	mu      sync.Mutex
-	rules   []*Rule // the oldest first
-	made    int
-	faults  []Fault
-	ledger  []Call
-	recent  []time.Time   // of requests that count against the limit
-	closed  time.Time     // until then everything is refused
-	changed chan struct{} // closed and replaced with every entry of the ledger
-	freed   chan struct{} // closed and replaced when faults are cleared
+	mu     sync.Mutex
+	rules  []*Rule // the oldest first
+	made   int
+	recent []time.Time // of requests that count against the limit
+	closed time.Time   // until then everything is refused
 }
 
 // base is the path that the original's API is under.
@@ -68,59 +64,35 @@ const base = "/client/v4"
 
 // Start listens on addr (host:port, port 0 for a free one).
 func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("simulated Cloudflare: %w", err)
-	}
 	if opt.Per == 0 {
 		opt.Per = 5 * time.Minute
 	}
-	s := &Server{opt: opt, l: l, changed: make(chan struct{}), freed: make(chan struct{})}
-	mux := http.NewServeMux()
-	mux.Handle("/_sim/", s.control())
-	mux.HandleFunc("/", s.serve)
-	s.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	s.done.Go(func() {
-		// It ends when it is closed; there is nobody to tell of anything else.
-		_ = s.srv.Serve(l)
-	})
+	s := &Server{opt: opt}
+	var err error
+	if s.door, err = backstage.Serve(ctx, addr, s.serve, s.control()); err != nil {
+		return nil, fmt.Errorf("simulated Cloudflare: %w", err)
+	}
 	return s, nil
 }
 
 // URL is the base URL of its API.
-func (s *Server) URL() string { return "http://" + s.l.Addr().String() + base }
+func (s *Server) URL() string { return s.door.URL() + base }
 
 // Close ends it at once.
 func (s *Server) Close() error {
 	s.Recover()
-	err := s.srv.Close()
-	s.done.Wait()
-	return err
+	return s.door.Close()
 }
 
 // Ledger returns all requests so far, in the order they were answered.
-func (s *Server) Ledger() []Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Call(nil), s.ledger...)
-}
+func (s *Server) Ledger() []Call { return s.ledger.All() }
 
 // WaitFor waits until cond holds for the ledger.
 func (s *Server) WaitFor(ctx context.Context, cond func([]Call) bool) error {
-	for {
-		s.mu.Lock()
-		all, changed := append([]Call(nil), s.ledger...), s.changed
-		s.mu.Unlock()
-		if cond(all) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for requests to the simulated Cloudflare, after %d: %w", len(all), context.Cause(ctx))
-		}
+	if err := s.ledger.WaitFor(ctx, cond); err != nil {
+		return fmt.Errorf("simulated Cloudflare: %w", err)
 	}
+	return nil
 }
 
 // Rules returns all rules, the oldest first.
@@ -132,15 +104,6 @@ func (s *Server) Rules() []Rule {
 		out[i] = *r
 	}
 	return out
-}
-
-// note writes a request down.
-func (s *Server) note(c Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ledger = append(s.ledger, c)
-	close(s.changed)
-	s.changed = make(chan struct{})
 }
 
 // limited reports whether the limit is reached, and for how long.

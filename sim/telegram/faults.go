@@ -1,9 +1,10 @@
 package telegram
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"switchyard/sim/backstage"
 )
 
 // Fault is what goes wrong with a request.
@@ -35,42 +36,22 @@ type Fault struct {
 
 // Fail has requests go wrong from now on; of several faults the first that fits
 // counts.
-func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, f)
-}
+func (s *Server) Fail(f Fault) { s.faults.Add(f, f.Times) }
 
 // Recover takes back all faults, and lets go of the requests that they hold.
-func (s *Server) Recover() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-	close(s.freed)
-	s.freed = make(chan struct{})
-}
+func (s *Server) Recover() { s.faults.Clear() }
 
-// fault takes the fault that a request meets, nil for none.
-func (s *Server) fault(method, chat string) (*Fault, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.faults {
-		f := s.faults[i]
-		if f.Method == "" && method == "getUpdates" || f.Method != "" && f.Method != method || f.Chat != "" && f.Chat != chat {
-			continue
-		}
-		if f.After > 0 {
-			s.faults[i].After--
-			continue
-		}
-		if f.Times == 1 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-		} else if f.Times > 1 {
-			s.faults[i].Times--
-		}
-		return &f, s.freed
+// hits tells whether the fault is one of this request, and counts those that it
+// spares.
+func (f *Fault) hits(method, chat string) bool {
+	if f.Method == "" && method == "getUpdates" || f.Method != "" && f.Method != method || f.Chat != "" && f.Chat != chat {
+		return false
 	}
-	return nil, s.freed
+	if f.After > 0 {
+		f.After--
+		return false
+	}
+	return true
 }
 
 // Held is how many requests hang at this moment.
@@ -130,14 +111,10 @@ func (s *Server) meet(f *Fault, w http.ResponseWriter, r *http.Request, freed <-
 //	POST   /_sim/faults     a Fault, from now on
 //	DELETE /_sim/faults     take all back
 func (s *Server) control() http.Handler {
-	mux := http.NewServeMux()
-	show := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // the client may have gone
-	}
-	mux.HandleFunc("GET /_sim/ledger", func(w http.ResponseWriter, _ *http.Request) { show(w, s.Ledger()) })
+	mux := backstage.Control(s.Fail, s.Recover)
+	mux.HandleFunc("GET /_sim/ledger", func(w http.ResponseWriter, _ *http.Request) { backstage.Show(w, s.Ledger()) })
 	mux.HandleFunc("GET /_sim/messages", func(w http.ResponseWriter, r *http.Request) {
-		show(w, append([]Call{}, s.Messages(r.URL.Query().Get("chat"))...))
+		backstage.Show(w, append([]Call{}, s.Messages(r.URL.Query().Get("chat"))...))
 	})
 	type order struct {
 		Chat, Text, Data, To, Description string
@@ -151,7 +128,7 @@ func (s *Server) control() http.Handler {
 	} {
 		mux.HandleFunc("POST /_sim/"+what, func(w http.ResponseWriter, r *http.Request) {
 			var o order
-			if !read(w, r, &o) {
+			if !backstage.Read(w, r, &o) {
 				return
 			}
 			if err := do(o); err != nil {
@@ -161,26 +138,5 @@ func (s *Server) control() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 		})
 	}
-	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		if read(w, r, &f) {
-			s.Fail(f)
-			show(w, f)
-		}
-	})
-	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.Recover()
-		w.WriteHeader(http.StatusNoContent)
-	})
 	return mux
-}
-
-func read(w http.ResponseWriter, r *http.Request, v any) bool {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return false
-	}
-	return true
 }

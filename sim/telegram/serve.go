@@ -94,11 +94,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.end(w, c, no)
 		return
 	}
-	f, freed := s.fault(c.Method, c.Chat)
+	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(c.Method, c.Chat) })
 	quiet := c.Method == "getUpdates"
 	defer func() {
 		if !quiet {
-			s.note(c) // also where the answer is lost
+			s.ledger.Note(c) // also where the answer is lost
 		}
 	}()
 	if f != nil && !f.Done {
@@ -139,7 +139,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 func (s *Server) end(w http.ResponseWriter, c Call, no *refusal) {
 	c.Status, c.Description = no.status, no.description
 	no.answer(w)
-	s.note(c)
+	s.ledger.Note(c)
 }
 
 func (s *Server) botID() int64 {

@@ -3,10 +3,10 @@ package telegram
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"time"
+
+	"switchyard/sim/backstage"
 )
 
 // Options of a Server.
@@ -50,14 +50,12 @@ type Button struct {
 
 // Server is the simulated Telegram. Make one with Start.
 type Server struct {
-	opt  Options
-	l    net.Listener
-	srv  *http.Server
-	done sync.WaitGroup
+	opt    Options
+	door   *backstage.Server
+	ledger backstage.Ledger[Call]
+	faults backstage.Faults[Fault]
 
 	mu      sync.Mutex
-	faults  []Fault
-	ledger  []Call
 	sent    int64             // messages
 	held    int               // requests that hang
 	taken   []taking          // of the bot's messages, the oldest first
@@ -66,57 +64,37 @@ type Server struct {
 	updates []update
 	made    int64         // updates
 	poll    chan struct{} // closed when another request for updates comes
-	changed chan struct{} // closed and replaced with every entry of the ledger
 	news    chan struct{} // closed and replaced with every update
-	freed   chan struct{} // closed and replaced when faults are cleared
 }
 
 // Start listens on addr (host:port, port 0 for a free one).
 func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("simulated Telegram: %w", err)
-	}
 	if opt.Username == "" {
 		opt.Username = "switchyard_bot"
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Server{
-		opt: opt, l: l, moved: map[string]string{}, blocked: map[string]string{}, made: firstUpdate,
-		changed: make(chan struct{}), news: make(chan struct{}), freed: make(chan struct{}),
+	s := &Server{opt: opt, moved: map[string]string{}, blocked: map[string]string{}, made: firstUpdate, news: make(chan struct{})}
+	var err error
+	if s.door, err = backstage.Serve(ctx, addr, s.serve, s.control()); err != nil {
+		return nil, fmt.Errorf("simulated Telegram: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/_sim/", s.control())
-	mux.HandleFunc("/", s.serve)
-	s.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	s.done.Go(func() {
-		// It ends when it is closed; there is nobody to tell of anything else.
-		_ = s.srv.Serve(l)
-	})
 	return s, nil
 }
 
 // URL is the base URL of its API.
-func (s *Server) URL() string { return "http://" + s.l.Addr().String() }
+func (s *Server) URL() string { return s.door.URL() }
 
 // Close ends it at once.
 func (s *Server) Close() error {
 	s.Recover()
-	err := s.srv.Close()
-	s.done.Wait()
-	return err
+	return s.door.Close()
 }
 
 // Ledger returns all requests so far, in the order they were answered, but for
 // those for updates.
-func (s *Server) Ledger() []Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Call(nil), s.ledger...)
-}
+func (s *Server) Ledger() []Call { return s.ledger.All() }
 
 // Messages returns what was sent to a chat, in order; to all where it is empty.
 func (s *Server) Messages(chat string) (out []Call) {
@@ -130,28 +108,10 @@ func (s *Server) Messages(chat string) (out []Call) {
 
 // WaitFor waits until cond holds for the ledger.
 func (s *Server) WaitFor(ctx context.Context, cond func([]Call) bool) error {
-	for {
-		s.mu.Lock()
-		all, changed := append([]Call(nil), s.ledger...), s.changed
-		s.mu.Unlock()
-		if cond(all) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for requests to the simulated Telegram, after %d: %w", len(all), context.Cause(ctx))
-		}
+	if err := s.ledger.WaitFor(ctx, cond); err != nil {
+		return fmt.Errorf("simulated Telegram: %w", err)
 	}
-}
-
-// note writes a request down.
-func (s *Server) note(c Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ledger = append(s.ledger, c)
-	close(s.changed)
-	s.changed = make(chan struct{})
+	return nil
 }
 
 // Move has a group become a supergroup: the bot is told where it is now.

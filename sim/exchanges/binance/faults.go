@@ -1,10 +1,11 @@
 package binance
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
+
+	"switchyard/sim/backstage"
 )
 
 // Fault is what goes wrong with a request.
@@ -39,38 +40,16 @@ type Fault struct {
 // Fail has requests go wrong from now on; of several faults the first that fits
 // counts.
 func (s *Server) Fail(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, f)
+	f.Done = f.Done || f.Cut || f.Fill != ""
+	s.faults.Add(f, f.Times)
 }
 
 // Recover takes back all faults, and lets go of the requests that they hold.
-func (s *Server) Recover() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-	close(s.freed)
-	s.freed = make(chan struct{})
-}
+func (s *Server) Recover() { s.faults.Clear() }
 
-// fault takes the fault that a request meets, nil for none.
-func (s *Server) fault(r *http.Request) (*Fault, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.faults {
-		f := s.faults[i]
-		if f.Method != "" && f.Method != r.Method || !strings.HasSuffix(r.URL.Path, f.Path) {
-			continue
-		}
-		if f.Times == 1 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-		} else if f.Times > 1 {
-			s.faults[i].Times--
-		}
-		f.Done = f.Done || f.Cut || f.Fill != ""
-		return &f, s.freed
-	}
-	return nil, s.freed
+// hits tells whether the fault is one of this request.
+func (f *Fault) hits(r *http.Request) bool {
+	return (f.Method == "" || f.Method == r.Method) && strings.HasSuffix(r.URL.Path, f.Path)
 }
 
 // meet has a request meet its fault; met is false where the real answer is to come.
@@ -101,42 +80,21 @@ func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct
 //	POST   /_sim/skew     {"seconds": 7.5}: the exchange's clock is ahead
 //	POST   /_sim/price    {"market": "spot", "symbol": "BTCUSDT", "price": "95000"}; no market: both
 func (s *Server) control() http.Handler {
-	mux := http.NewServeMux()
-	read := func(w http.ResponseWriter, r *http.Request, v any) bool {
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		d.DisallowUnknownFields()
-		if err := d.Decode(v); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return false
-		}
-		return true
-	}
+	mux := backstage.Control(s.Fail, func() { s.Recover(); s.SetSkew(0) })
 	mux.HandleFunc("GET /_sim/orders", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Ledger()) })
 	mux.HandleFunc("GET /_sim/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Calls()) })
-	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
-		var f Fault
-		if read(w, r, &f) {
-			s.Fail(f)
-			answer(w, http.StatusOK, f)
-		}
-	})
-	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.Recover()
-		s.SetSkew(0)
-		w.WriteHeader(http.StatusNoContent)
-	})
 	mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) {
 		var x struct {
 			Seconds float64 `json:"seconds"`
 		}
-		if read(w, r, &x) {
+		if backstage.Read(w, r, &x) {
 			s.SetSkew(time.Duration(x.Seconds * float64(time.Second)))
 			answer(w, http.StatusOK, x)
 		}
 	})
 	mux.HandleFunc("POST /_sim/price", func(w http.ResponseWriter, r *http.Request) {
 		var x struct{ Market, Symbol, Price string }
-		if !read(w, r, &x) {
+		if !backstage.Read(w, r, &x) {
 			return
 		}
 		for _, market := range []string{Spot, Futures} {

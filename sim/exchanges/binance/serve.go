@@ -51,7 +51,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := Call{At: time.Now(), Method: r.Method, Path: r.URL.Path}
 	drop := false
 	defer func() {
-		s.note(c) // also where the answer is lost
+		s.calls.Note(c) // also where the answer is lost
 		if drop {
 			panic(http.ErrAbortHandler)
 		}
@@ -61,7 +61,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, c.Status, map[string]any{"code": -1000, "msg": "too large"})
 		return
 	}
-	f, freed := s.fault(r)
+	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(r) })
 	if f != nil && !f.Done {
 		if drop = f.Drop; drop {
 			return

@@ -3,12 +3,12 @@ package binance
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"switchyard/sim/backstage"
 )
 
 // Account is one API key and what it trades with.
@@ -38,10 +38,10 @@ type Options struct {
 
 // Server is the simulated Binance. Make one with Start.
 type Server struct {
-	opt  Options
-	l    net.Listener
-	srv  *http.Server
-	done sync.WaitGroup
+	opt    Options
+	door   *backstage.Server
+	calls  backstage.Ledger[Call]
+	faults backstage.Faults[Fault]
 
 	mu       sync.Mutex
 	accounts map[string]*account
@@ -49,12 +49,8 @@ type Server struct {
 	prices   map[place]decimal.Decimal
 	orders   []*order // the oldest first
 	made     int64
-	faults   []Fault
 	skew     time.Duration
 	used     map[string]*window
-	calls    []Call
-	changed  chan struct{} // closed and replaced with every call
-	freed    chan struct{} // closed and replaced when faults are cleared
 }
 
 // place is a symbol on a market.
@@ -76,7 +72,7 @@ func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}, prices: map[place]decimal.Decimal{},
-		used: map[string]*window{}, changed: make(chan struct{}), freed: make(chan struct{}),
+		used: map[string]*window{},
 	}
 	for _, x := range opt.Symbols {
 		s.symbols[x.Name] = x
@@ -95,32 +91,20 @@ func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
 			}
 		}
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
+	var err error
+	if s.door, err = backstage.Serve(ctx, addr, s.serve, s.control()); err != nil {
 		return nil, fmt.Errorf("simulated Binance: %w", err)
 	}
-	s.l = l
-	mux := http.NewServeMux()
-	mux.Handle("/_sim/", s.control())
-	mux.HandleFunc("/", s.serve)
-	s.srv = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	s.done.Go(func() {
-		// It ends when it is closed; there is nobody to tell of anything else.
-		_ = s.srv.Serve(l)
-	})
 	return s, nil
 }
 
 // URL is the base URL of both APIs.
-func (s *Server) URL() string { return "http://" + s.l.Addr().String() }
+func (s *Server) URL() string { return s.door.URL() }
 
 // Close ends it at once.
 func (s *Server) Close() error {
 	s.Recover()
-	err := s.srv.Close()
-	s.done.Wait()
-	return err
+	return s.door.Close()
 }
 
 // Call is one request, as the list of them has it. Signatures are left out.
@@ -134,35 +118,14 @@ type Call struct {
 }
 
 // Calls returns all requests so far, in the order they were answered.
-func (s *Server) Calls() []Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Call(nil), s.calls...)
-}
+func (s *Server) Calls() []Call { return s.calls.All() }
 
 // WaitFor waits until cond holds for the requests.
 func (s *Server) WaitFor(ctx context.Context, cond func([]Call) bool) error {
-	for {
-		s.mu.Lock()
-		all, changed := append([]Call(nil), s.calls...), s.changed
-		s.mu.Unlock()
-		if cond(all) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for requests to the simulated Binance, after %d: %w", len(all), context.Cause(ctx))
-		}
+	if err := s.calls.WaitFor(ctx, cond); err != nil {
+		return fmt.Errorf("simulated Binance: %w", err)
 	}
-}
-
-func (s *Server) note(c Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = append(s.calls, c)
-	close(s.changed)
-	s.changed = make(chan struct{})
+	return nil
 }
 
 // now is the exchange's time.
