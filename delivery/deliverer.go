@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/url"
 	"strings"
 	"sync"
@@ -124,21 +123,13 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, p tasks.CallbackPayl
 }
 
 // Pause is how long to wait after a failed attempt, tries having failed before
-// it: what the receiver asked for, else twice as long as the time before, with
-// up to a tenth more so that those who failed together don't come together.
+// it: what the receiver asked for, else by tasks.Backoff.
 func (d *Deliverer) Pause(tries int, a Attempt) time.Duration {
 	if asked := a.RetryAfter(); asked > 0 {
 		return asked
 	}
 	c := d.callbacks()
-	p, most := c.FirstRetry.Std(), c.MaxRetry.Std()
-	for range tries {
-		if p *= 2; p >= most {
-			p = most
-			break
-		}
-	}
-	return p + rand.N(p/10+1)
+	return tasks.Backoff(c.FirstRetry.Std(), c.MaxRetry.Std(), tries)
 }
 
 // secretFor is what signs for the URL's host; empty: unsigned.

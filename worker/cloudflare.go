@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"switchyard/cloudflare"
@@ -105,8 +104,14 @@ func soFar(r *Run) (so tasks.CFResult) {
 // turn waits for a place among the requests of all workers, and for Redis, which
 // has them.
 func (c *Cloudflare) turn(ctx context.Context, most time.Duration) error {
+	return placed(ctx, func() error { return c.Limits.Wait(ctx, most, c.rate()) })
+}
+
+// placed waits for a place, again and again while Redis is away. Error: that of
+// wait, or the cause of ctx.
+func placed(ctx context.Context, wait func() error) error {
 	for {
-		err := c.Limits.Wait(ctx, most, c.rate())
+		err := wait()
 		if !errors.Is(err, limits.ErrUnavailable) {
 			return err
 		}
@@ -134,16 +139,7 @@ func (c *Cloudflare) freeze(ctx context.Context, d time.Duration) {
 	}
 }
 
-// pause is how long to wait after a failed try, tries having failed before it:
-// twice as long as the time before, with up to a tenth more so that those who
-// failed together don't come together.
+// pause is how long to wait after a failed try, tries having failed before it.
 func (c *Cloudflare) pause(tries int) time.Duration {
-	p, most := c.Config.FirstRetry.Std(), c.Config.MaxRetry.Std()
-	for range tries {
-		if p *= 2; p >= most {
-			p = most
-			break
-		}
-	}
-	return p + rand.N(p/10+1)
+	return tasks.Backoff(c.Config.FirstRetry.Std(), c.Config.MaxRetry.Std(), tries)
 }

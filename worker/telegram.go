@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +71,7 @@ func (t *Telegram) Handle(ctx context.Context, r *Run) Outcome {
 	case errors.As(err, &later):
 		return Postpone(later.After)
 	case errors.Is(err, ErrLimit), errors.As(err, &refusal) && !refusal.Final() && m.so.Unsure < mostUnsure:
-		return RetryAfter(backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result)
+		return RetryAfter(tasks.Backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result)
 	case refusal != nil && refusal.Unsure:
 		err = fmt.Errorf("%w: %w", errUnsure, err)
 	}
@@ -247,15 +246,9 @@ func (t *Telegram) windows(chat string) []limits.Window {
 // turn waits for a place among the messages of all workers, and for Redis, which
 // has them.
 func (t *Telegram) turn(ctx context.Context, place string, windows []limits.Window) error {
-	for {
-		err := t.Windows.Await(ctx, turnWait, place, t.Config.Timeout.Std()+holdSlack, windows...)
-		if !errors.Is(err, limits.ErrUnavailable) {
-			return err
-		}
-		if !pause(ctx, storePause) {
-			return context.Cause(ctx)
-		}
-	}
+	return placed(ctx, func() error {
+		return t.Windows.Await(ctx, turnWait, place, t.Config.Timeout.Std()+holdSlack, windows...)
+	})
 }
 
 // leave says that the message has reached Telegram, or never will.
@@ -277,18 +270,4 @@ func (t *Telegram) shut(ctx context.Context, refusal *telegram.Error, windows []
 	if err != nil {
 		t.Log.Warn("could not tell the other workers to leave the chat alone", "err", err)
 	}
-}
-
-// backoff is how long to wait after a failed try, tries having failed before it:
-// twice as long as the time before, with up to a tenth more so that those who failed
-// together don't come together.
-func backoff(first, most time.Duration, tries int) time.Duration {
-	p := first
-	for range tries {
-		if p *= 2; p >= most {
-			p = most
-			break
-		}
-	}
-	return p + rand.N(p/10+1)
 }
