@@ -39,22 +39,14 @@ type Pushes struct {
 func (p *Pushes) Run(ctx context.Context) {
 	t := time.NewTimer(0)
 	defer t.Stop()
-	away := false
+	var away outage
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		err := p.Look(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil && !away:
-			p.Log.Warn("could not have the hosts push their status; trying on", "err", err)
-			away = true
-		case err == nil && away:
-			p.Log.Info("hosts push their status again")
-			away = false
-		}
+		away.tell(ctx, p.Log, p.Look(ctx), "could not have the hosts push their status; trying on", "hosts push their status again")
 		t.Reset(NextLook(p.Store.Now()))
 	}
 }

@@ -47,22 +47,30 @@ func runSweeps(ctx context.Context, opt Options) {
 	sweeper := opt.Store.NewSweeper(opt.Log)
 	t := time.NewTicker(opt.SweepInterval)
 	defer t.Stop()
-	away := false
+	var away outage
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		err := sweep(ctx, sweeper, opt)
-		switch {
-		case err != nil && ctx.Err() == nil && !away:
-			opt.Log.Warn("sweep failed; trying on", "err", err)
-			away = true
-		case err == nil && away:
-			opt.Log.Info("sweep works again")
-			away = false
-		}
+		away.tell(ctx, opt.Log, sweep(ctx, sweeper, opt), "sweep failed; trying on", "sweep works again")
+	}
+}
+
+// outage is whether the last round failed.
+type outage bool
+
+// tell logs that rounds have begun to fail, or work again. One that ends with ctx
+// is neither.
+func (o *outage) tell(ctx context.Context, log *slog.Logger, err error, fails, works string) {
+	switch {
+	case err != nil && ctx.Err() == nil && !bool(*o):
+		log.Warn(fails, "err", err)
+		*o = true
+	case err == nil && bool(*o):
+		log.Info(works)
+		*o = false
 	}
 }
 

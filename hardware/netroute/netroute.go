@@ -66,16 +66,7 @@ func (r *Router) Find(subnet int) (State, error) {
 // Repair makes the routing of a dongle right, and does nothing where it is.
 // Errors: ErrNotPermitted; others say what to do.
 func (r *Router) Repair(ctx context.Context, subnet int) error {
-	k, err := r.open()
-	if err != nil {
-		return err
-	}
-	defer k.close()
-	v, err := see(k, subnet)
-	if err != nil {
-		return err
-	}
-	return v.repair(ctx, k)
+	return r.seeing(subnet, func(v *view, k kernel) error { return v.repair(ctx, k) })
 }
 
 // Fence puts up what keeps a dongle's address from the host's uplink and needs no
@@ -83,6 +74,11 @@ func (r *Router) Repair(ctx context.Context, subnet int) error {
 // bind to the address when the dongle comes would leave by the uplink until the
 // first repair. It does nothing where all of it stands. Errors: as Repair's.
 func (r *Router) Fence(ctx context.Context, subnet int) error {
+	return r.seeing(subnet, func(v *view, k kernel) error { return v.fence(ctx, k) })
+}
+
+// seeing has something done by how a dongle is routed.
+func (r *Router) seeing(subnet int, do func(*view, kernel) error) error {
 	k, err := r.open()
 	if err != nil {
 		return err
@@ -92,7 +88,7 @@ func (r *Router) Fence(ctx context.Context, subnet int) error {
 	if err != nil {
 		return err
 	}
-	return v.fence(ctx, k)
+	return do(v, k)
 }
 
 // MayChange tells whether this process may change rules and routes: nil,
