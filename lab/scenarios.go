@@ -136,21 +136,27 @@ func switchMode(ctx context.Context, s *stage, _ int) error {
 	return errors.Join(s.machine.monitor.pull(ctx, diskID(s.dongles[0])), s.plug(ctx, s.dongles[0]))
 }
 
+// toggleTillOff has a dongle toggled that is off the bus, and returns when its port
+// is switched off: the job, and the last event before it.
+func toggleTillOff(ctx context.Context, s *stage) (id string, from int, err error) {
+	if err := s.pull(ctx, s.dongles[0]); err != nil {
+		return "", 0, err
+	}
+	if from, err = s.lastEvent(ctx); err != nil {
+		return "", 0, err
+	}
+	if id, err = s.central.toggle(ctx, victim); err != nil {
+		return "", 0, err
+	}
+	_, err = s.await(ctx, from, victim, "port off")
+	return id, from, err
+}
+
 // killedWhileOff kills the worker in step 4 and looks whether the next one
 // switches the port on.
 func killedWhileOff(ctx context.Context, s *stage) (string, error) {
-	if err := s.pull(ctx, s.dongles[0]); err != nil {
-		return "", err
-	}
-	from, err := s.lastEvent(ctx)
+	id, from, err := toggleTillOff(ctx, s)
 	if err != nil {
-		return "", err
-	}
-	id, err := s.central.toggle(ctx, victim)
-	if err != nil {
-		return "", err
-	}
-	if _, err := s.await(ctx, from, victim, "port off"); err != nil {
 		return "", err
 	}
 	if err := s.guest.Signal(ctx, sigkill, true); err != nil {

@@ -16,18 +16,8 @@ import (
 // on again soon, and everybody told.
 func cancelledWhileOff(ctx context.Context, s *stage) (string, error) {
 	told := len(s.central.receiver.Received())
-	if err := s.pull(ctx, s.dongles[0]); err != nil {
-		return "", err
-	}
-	from, err := s.lastEvent(ctx)
+	id, from, err := toggleTillOff(ctx, s)
 	if err != nil {
-		return "", err
-	}
-	id, err := s.central.toggle(ctx, victim)
-	if err != nil {
-		return "", err
-	}
-	if _, err := s.await(ctx, from, victim, "port off"); err != nil {
 		return "", err
 	}
 	began := time.Now()

@@ -66,8 +66,8 @@ func Show(w http.ResponseWriter, v any) {
 }
 
 // Control answers POST /_sim/faults (fail is told the fault) and DELETE
-// /_sim/faults (recover). Further orders may be added to it.
-func Control[F any](fail func(F), recover func()) *http.ServeMux {
+// /_sim/faults (takeBack). Further orders may be added to it.
+func Control[F any](fail func(F), takeBack func()) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
 		var f F
@@ -77,7 +77,7 @@ func Control[F any](fail func(F), recover func()) *http.ServeMux {
 		}
 	})
 	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
-		recover()
+		takeBack()
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
