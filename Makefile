@@ -56,7 +56,7 @@ secrets: ## write the secrets of docker-compose.yml (deployments/compose/secrets
 # lists are refreshed only if the first try fails: a fresh container has none,
 # a developer's machine needs no wait.
 .PHONY: deps
-deps: ## install what the tests need and isn't there (Debian, as root): redis-server, a C compiler, systemd-analyze
+deps: ## install what the tests need and isn't there (Debian, as root): redis-server, a C compiler, python3, systemd-analyze
 	@command -v go >/dev/null || { echo "deps: no go command; install Go $$(awk '$$1 == "go" {print $$2}' go.mod) or newer, see https://go.dev/doc/install" >&2; exit 1; }; \
 	missing=(); \
 	if ! command -v redis-server >/dev/null; then \
@@ -64,6 +64,8 @@ deps: ## install what the tests need and isn't there (Debian, as root): redis-se
 	read -r cc _ <<<"$$(go env CC)"; \
 	if ! command -v "$$cc" >/dev/null; then \
 		echo "deps: $$cc is missing (go test -race links C)"; missing+=(gcc libc6-dev); fi; \
+	if ! command -v python3 >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "deps: python3 is missing (a client and a strategy of the tests are written in it; elsewhere they are passed over)"; missing+=(python3); fi; \
 	if ! command -v systemd-analyze >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "deps: systemd-analyze is missing (it checks the units; elsewhere those checks are passed over)"; missing+=(systemd); fi; \
 	if [ $${#missing[@]} = 0 ]; then exit 0; fi; \
@@ -90,9 +92,10 @@ test-deploy: deps ## check docker-compose.yml, Dockerfile and systemd units, and
 # package that promtool is in, only that file is taken: installed, it would start
 # a server.
 .PHONY: test-api
-test-api: deps ## the API's answers, document and metrics, and what Cloudflare and Telegram are asked, checked by others' programs (redocly, prism, promtool)
+test-api: deps ## the API's answers, document and metrics, and what Cloudflare and Telegram are asked, and the simulated exchanges, checked by others' programs (redocly, prism, promtool, ccxt)
 	@missing=(); \
 	for tool in node:nodejs npm:npm; do command -v "$${tool%:*}" >/dev/null || missing+=("$${tool#*:}"); done; \
+	/usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets); \
 	if [ $${#missing[@]} != 0 ]; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 			echo "test-api: not root on a Debian system, so please install by hand: $${missing[*]}" >&2; exit 1; fi; \
@@ -112,6 +115,9 @@ test-api: deps ## the API's answers, document and metrics, and what Cloudflare a
 	@cd api/openapi; cmp -s package-lock.json node_modules/.installed || { npm ci && cp package-lock.json node_modules/.installed; }
 	go build -o bin/switchyard-check ./cmd/switchyard
 	PATH='$(TOOLS)':"$$PATH" node api/openapi/check.mjs bin/switchyard-check
+	@cd sim/exchanges/ccxt; cmp -s package-lock.json node_modules/.installed || { npm ci --ignore-scripts && cp package-lock.json node_modules/.installed; }
+	CCXT=1 go test -count=1 -run TestCCXT ./sim/exchanges/...
+	CLIENTS=1 go test -count=1 -run 'TestStrategyClients|TestLiveClients' ./app
 	PRISM='$(CURDIR)/api/openapi/node_modules/.bin/prism' go test -count=1 -run TestConformance ./cloudflare ./telegram
 
 # The linter is taken from where this version of it already is; compiling it
@@ -159,6 +165,9 @@ bench-start: ## from accepted to running, on an idle system
 bench-idle: ## Redis commands and CPU of idle servers (HOSTS=500)
 bench-backlog: ## working through a backlog, against raw asynq
 bench-toggle: ## what a toggle takes beyond the modem's own time
+bench-webhook: ## from a trading alert until the exchange is asked
+bench-ws: ## 1000 WebSocket clients, five events a second, one stalled, against a bare hub
+bench-backtest: ## BAA over 20 years of daily prices of 17 assets
 bench-status: ## the status of 20 dongles, 3 of whose modems hang
 
 bench-%: deps
@@ -210,6 +219,7 @@ lab: deps ## each repair of the ladder on a hub with three dongles (ARGS="-run u
 chaos-toggle: ## kill workers in the middle of toggles: accepted, finished, sent twice
 chaos-modem: ## modems that hang, die, refuse and change in the middle of toggles: finished, left wrong
 chaos-message: ## kill the worker in the middle of a burst of messages: lost, sent twice
+chaos-trading: ## lose answers, kill workers and restart Redis in the middle of 2,000 orders at three exchanges: placed, refused, twice, late
 chaos-sentinel: ## kill, hang and move the master of a Redis with Sentinels: accepted, refused, forgotten
 
 chaos-%: deps

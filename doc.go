@@ -14,14 +14,20 @@
 //	cloudflare/       IP Access Rules: block, release, search
 //	telegram/         messages to chats, and commands from them
 //	trading/          the webhook's orders (signal/), how much of what (sizing/),
-//	                  and the exchanges (exchange/); not wired yet
-//	services/  deploy/  alerts/  strategy/
+//	                  carrying them out (execution/) on accounts (venue/) at
+//	                  exchanges (exchange/), paced (pace/), and kept (book/)
+//	webhooks/         what Discord, Slack and others are posted, and in which words
+//	strategy/         backtests over daily prices, and programs of one's own
+//	vitals/           how the machine is
+//	services/  deploy/  alerts/
 //	                  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles
 //	orders/           what clients ask for, checked and made drafts of
 //	notices/          what chats are told of jobs, in words
+//	intake/           what the trading webhook was sent: a memory, a log
+//	executions/       of strategies: their numbers, the document that others see
 //	limits/           rates that all processes share, in Redis
 //	events/           event types, Redis streams, in-process hub
 //	metrics/          every metric: name, help, labels
@@ -34,7 +40,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, limits, events, hosts, configs, metrics, logs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, intake, executions, limits, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

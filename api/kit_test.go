@@ -19,11 +19,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchyard/api"
+	"switchyard/api/access"
+	"switchyard/api/ws"
 	"switchyard/configs"
 	"switchyard/events"
+	"switchyard/executions"
 	"switchyard/hosts"
+	"switchyard/intake"
 	"switchyard/jobs"
 	"switchyard/sim/redisserver"
+	"switchyard/strategy/catalog"
 	"switchyard/tasks"
 )
 
@@ -53,7 +58,7 @@ type bundle struct {
 }
 
 // setup starts an API. Its hosts are registered by the test.
-func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
+func setup(t testing.TB, change ...func(*configs.Config)) *bundle {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
@@ -85,7 +90,15 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 	b.proc = b.store.NewProcess(true)
 	b.readEvents(t)
 
+	strategies, err := catalog.New(catalog.Options{More: []catalog.Strategy{{
+		Name: "Own", Version: "2.1", Description: "One of the tests' own.",
+		Parameters: []catalog.Parameter{{Name: "asset", Type: catalog.Text, Required: true}, {Name: "share", Type: catalog.Number}},
+	}}})
+	must(t, err)
+	socket := ws.New(ws.Options{Config: b.config.WS, Guard: access.New(b.config), Hub: b.hub, Redis: b.rdb, Log: slog.New(slog.DiscardHandler), Version: "test"})
 	b.api = api.New(api.Options{
+		Socket:     socket,
+		Strategies: strategies, Executions: executions.NewNumbers(b.rdb, 100),
 		Config: b.config, Store: b.store, Registry: b.registry, Log: slog.New(b.log), Version: "test",
 		Ready: func(context.Context) error {
 			if err := b.ready.Load(); err != nil {
@@ -93,6 +106,7 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 			}
 			return nil
 		},
+		Intake:  intake.New(b.rdb),
 		Started: func() bool { return !b.down.Load() },
 		Metrics: http.HandlerFunc(other), Monitoring: http.HandlerFunc(other),
 	})
@@ -108,7 +122,7 @@ func setup(t *testing.T, change ...func(*configs.Config)) *bundle {
 func other(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 // readEvents has the job events reach those who wait, as a process does.
-func (b *bundle) readEvents(t *testing.T) {
+func (b *bundle) readEvents(t testing.TB) {
 	t.Helper()
 	stream := redis.NewClient(&redis.Options{Addr: b.srv.Addr(), ContextTimeoutEnabled: true})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,7 +143,7 @@ func (b *bundle) readEvents(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
+
+	"switchyard/strategy/catalog"
 )
 
 // The keys of huma.Operation.Metadata that the document is made from.
@@ -24,6 +26,9 @@ const (
 	tagJobs       = "Jobs"
 	tagCloudflare = "Cloudflare"
 	tagTelegram   = "Telegram"
+	tagTrading    = "Trading"
+	tagStrategies = "Strategies"
+	tagLive       = "Live"
 	tagLegacy     = "Older proxy API"
 	tagOperations = "Operations"
 	tagPages      = "Pages"
@@ -59,6 +64,9 @@ func humaConfig(version string) huma.Config {
 		{Name: tagJobs, Description: "What was asked for, how far it is, and what came of it."},
 		{Name: tagCloudflare, Description: "Addresses blocked by Cloudflare, and released."},
 		{Name: tagTelegram, Description: "Messages to chats."},
+		{Name: tagTrading, Description: "Alerts that become orders at exchanges."},
+		{Name: tagStrategies, Description: "Backtests and programs that are executed, and what came of them."},
+		{Name: tagLive, Description: "What happens, as it happens."},
 		{Name: tagLegacy, Description: "The addresses that the clients of the older proxy API know, with its answers and its error form."},
 		{Name: tagOperations, Description: "For those who run a server: is it alive, does it take requests, how much does it do."},
 		{Name: tagPages, Description: "Pages for people, and this document."},
@@ -128,9 +136,10 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 }
 
 // writeDocument makes the document, once; it doesn't change while a server lives.
-func writeDocument(api huma.API, r chi.Routes) []byte {
+func writeDocument(api huma.API, r chi.Routes, strategies *catalog.Catalog) []byte {
 	doc := api.OpenAPI()
 	describePlain(doc, r)
+	defer describeParameters(doc, strategies)()
 	finishDocument(doc)
 	b, err := json.Marshal(doc)
 	if err != nil {

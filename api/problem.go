@@ -197,6 +197,14 @@ func snake(s string) string {
 
 // writeProblem answers outside huma.
 func writeProblem(w http.ResponseWriter, p *Problem) {
+	if _, ok := w.(webhookForm); ok {
+		for k, v := range p.GetHeaders() {
+			w.Header()[k] = v
+		}
+		e := ofProblem(p)
+		writeJSON(w, e.Status, e)
+		return
+	}
 	for k, v := range p.GetHeaders() {
 		w.Header()[k] = v
 	}

@@ -32,6 +32,17 @@ func (s *Server) routes(r chi.Router) {
 	s.pushOperations(api)
 	s.jobOperations(api)
 	s.infraOperations(r)
+	if s.intake != nil {
+		s.handle(r, http.MethodPost, pathWebhook, open, s.takeWebhook)
+		s.webhookLogOperations(api)
+	}
+	if s.opt.Strategies != nil {
+		s.strategyOperations(api)
+		s.handle(r, http.MethodGet, pathExecutions+"/{id}/chart", configs.StrategiesRead, s.executionChart)
+	}
+	if s.opt.Socket != nil {
+		s.handle(r, http.MethodGet, pathSocket, open, s.socketOperations(api))
+	}
 	s.handle(r, http.MethodGet, "/toggle/{subnet}", configs.ProxiesToggle, s.toggleBySubnet)
 	s.handle(r, http.MethodPost, "/toggle/{subnet}", configs.ProxiesToggle, s.toggleBySubnet)
 	s.handle(r, http.MethodGet, "/status", configs.ProxiesRead, s.status)
@@ -50,7 +61,7 @@ func (s *Server) routes(r chi.Router) {
 		s.handle(r, anyMethod, monitoring+"/*", configs.Admin, s.opt.Monitoring.ServeHTTP)
 	}
 	s.checkScopes(r)
-	s.document = writeDocument(api, r)
+	s.document = writeDocument(api, r, s.opt.Strategies)
 }
 
 // handle registers a handler for those who have the scope.

@@ -15,11 +15,15 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"switchyard/api/access"
+	"switchyard/api/ws"
 	"switchyard/configs"
+	"switchyard/executions"
 	"switchyard/hosts"
+	"switchyard/intake"
 	"switchyard/jobs"
 	"switchyard/metrics"
 	"switchyard/orders"
+	"switchyard/strategy/catalog"
 )
 
 // Options of a Server.
@@ -30,6 +34,16 @@ type Options struct {
 	Log      *slog.Logger
 	// Toggles hears of each toggle that is asked for, beside Log. Optional.
 	Toggles *slog.Logger
+	// Trading is how accounts and groups are configured now; nil: as Config has it.
+	Trading func() configs.Trading
+	// Intake keeps what the trading webhook was sent; nil: there is no webhook.
+	Intake *intake.Store
+	// Strategies that can be executed, and Executions, which gives them their numbers;
+	// nil: there are none.
+	Strategies *catalog.Catalog
+	Executions *executions.Numbers
+	// Socket is the WebSocket; nil: there is none.
+	Socket *ws.Server
 	// Version of this program.
 	Version string
 	// Started reports whether requests are taken yet; nil: they are. Until then
@@ -54,6 +68,8 @@ type Server struct {
 	directory *hosts.Directory
 	desk      *orders.Desk
 	guard     *access.Guard
+	intake    *intake.Store
+	tokens    tokenRates
 	scoped    []route
 	handler   http.Handler
 	document  []byte // /openapi.json
@@ -65,7 +81,7 @@ type Server struct {
 // New returns a server that has not been asked anything.
 func New(opt Options) *Server {
 	s := &Server{
-		opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), guard: opt.Access, stop: make(chan struct{}),
+		opt: opt, loc: opt.Config.Location(), directory: hosts.NewDirectory(opt.Registry, opt.Store.Now), guard: opt.Access, intake: opt.Intake, stop: make(chan struct{}),
 	}
 	s.desk = &orders.Desk{Store: opt.Store, Registry: opt.Registry, Directory: s.directory, Config: opt.Config}
 	if s.guard == nil {
@@ -77,7 +93,7 @@ func New(opt Options) *Server {
 	r := chi.NewRouter()
 	// In this order: what is refused is logged with who asked, and what a page
 	// of another origin may read, refusals among it, says so.
-	r.Use(s.observe, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, withoutPrefix, s.allowOrigins(), s.limitRate,
+	r.Use(s.observe, inWebhookForm, s.recoverPanic, s.refuseUntilStarted, middleware.StripSlashes, withoutPrefix, s.allowOrigins(), s.limitRate,
 		s.refuseForeignPages, s.limitBody, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, "not_found", "", "There is nothing at this address."))
@@ -108,6 +124,14 @@ func init() {
 	huma.NewError = newError
 	huma.DefaultArrayNullable = false
 	huma.ValidateStrictCasing = true // else it judges the one and encoding/json reads the other
+}
+
+// trading is how accounts and groups are configured now.
+func (s *Server) trading() configs.Trading {
+	if s.opt.Trading != nil {
+		return s.opt.Trading()
+	}
+	return s.opt.Config.Trading
 }
 
 // ServeHTTP implements http.Handler.

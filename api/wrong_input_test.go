@@ -15,12 +15,13 @@ import (
 // goodBodies are requests that nothing is wrong with, by operation: each fault
 // is put into one of them, so that it is the only one.
 var goodBodies = map[string]map[string]any{
-	"toggle-proxy": {"port": 10016},
-	"push-host":    {},
-	"cf-block":     {"ip": "192.0.2.44", "chat_id": -12345678},
-	"cf-release":   {"ip": "192.0.2.44", "chat_id": -12345678},
-	"cf-search":    {"ip": "192.0.2.44", "chat_id": -12345678},
-	"telegram":     {"text": "test message", "chat_id": -12345678},
+	"toggle-proxy":     {"port": 10016},
+	"push-host":        {},
+	"execute-strategy": {"strategy_name": "BoldAssetAllocation", "parameters": map[string]any{"variant": "BAA-G4"}},
+	"cf-block":         {"ip": "192.0.2.44", "chat_id": -12345678},
+	"cf-release":       {"ip": "192.0.2.44", "chat_id": -12345678},
+	"cf-search":        {"ip": "192.0.2.44", "chat_id": -12345678},
+	"telegram":         {"text": "test message", "chat_id": -12345678},
 }
 
 // goodValues are parameters that nothing is wrong with, by name. The job is one
@@ -117,6 +118,9 @@ func (s *spec) wantsDocumentedRefusal(t *testing.T, op *operation, a answer, wan
 func (s *spec) wrongs(t *testing.T, path string, op *operation) (all []wrong) {
 	t.Helper()
 	const asJSON = "application/json"
+	if op.OperationID == "trading-webhook" {
+		return nil // it takes any content type, answers in a form of its own, and logs what it refuses; see its own tests
+	}
 	good := goodBodies[op.OperationID]
 	document := func(fields map[string]any) io.Reader {
 		doc, err := json.Marshal(fields)

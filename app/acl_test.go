@@ -368,8 +368,12 @@ func TestRightsTogether(t *testing.T) {
 func TestRightsKnowTheScripts(t *testing.T) {
 	t.Parallel()
 	allowed := strings.ToUpper(strings.Join(slices.Concat(jobs.APIAccess(), jobs.WorkerAccess()).Rules(), " ") + " ")
-	files, err := filepath.Glob("../jobs/scripts/*.lua")
-	must(t, err)
+	var files []string
+	for _, pattern := range []string{"../jobs/scripts/*.lua", "../intake/scripts/*.lua", "../limits/*.lua", "../trading/exchange/paper/*.lua"} {
+		found, err := filepath.Glob(pattern)
+		must(t, err)
+		files = append(files, found...)
+	}
 	n := 0
 	for _, f := range files {
 		text, err := os.ReadFile(f)

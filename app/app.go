@@ -16,6 +16,7 @@ import (
 
 	"switchyard/api"
 	"switchyard/api/access"
+	"switchyard/api/ws"
 	"switchyard/cloudflare"
 	"switchyard/configs"
 	"switchyard/delivery"
@@ -26,7 +27,11 @@ import (
 	"switchyard/logs"
 	"switchyard/metrics"
 	"switchyard/scheduler"
+	"switchyard/strategy/catalog"
+	"switchyard/strategy/prices"
 	"switchyard/telegram"
+	"switchyard/trading/execution"
+	"switchyard/trading/venue"
 	"switchyard/worker"
 )
 
@@ -78,6 +83,9 @@ type App struct {
 	opt Options
 	cfg *configs.Config
 	log *slog.Logger
+	// quiet is the log without what streams its lines: for what would make more of them.
+	quiet *slog.Logger
+	lines atomic.Pointer[events.Publisher] // of the stream; nil before there is one
 
 	dial     *dialler
 	rdb      *redis.Client // commands
@@ -107,6 +115,14 @@ type App struct {
 
 	cloudflare *cloudflare.Client
 	bot        *telegram.Client
+	trader     *execution.Trader // of a worker that trades
+	venues     *venue.Venues
+	catalog    *catalog.Catalog
+	prices     *prices.HTTP // of a worker that executes strategies with prices of a server
+	events     *events.Publisher
+
+	publishing context.CancelFunc // ends the publisher, after those who publish
+	publisher  sync.WaitGroup
 
 	clock     context.CancelFunc // ends what runs by the clock
 	byClock   sync.WaitGroup
@@ -114,6 +130,8 @@ type App struct {
 	reading   sync.WaitGroup
 	collected chan struct{} // closed after the host's first collection
 	failed    chan error    // holds what ends a process that runs
+
+	socket *ws.Server // of the api
 
 	monitoring *asynqmon.HTTPHandler // of the api
 	figures    *http.Server          // of /metrics where there is no api
@@ -129,10 +147,16 @@ func New(opt Options) (*App, error) {
 	if err := CheckRoles(opt.Roles); err != nil {
 		return nil, err
 	}
+	strategies, err := strategyCatalog(opt.Config.Strategy)
+	if err != nil {
+		return nil, err
+	}
 	a := &App{
-		opt: opt, cfg: opt.Config, log: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config), meter: metrics.New(opt.Version),
+		catalog: strategies,
+		opt:     opt, cfg: opt.Config, quiet: opt.Log, hub: events.NewHub(), guard: access.New(opt.Config), meter: metrics.New(opt.Version),
 		collected: make(chan struct{}), failed: make(chan error, 1),
 	}
+	a.log = slog.New(logs.Stream(opt.Log.Handler(), a.streamLine))
 	a.live.Store(opt.Config)
 	return a, nil
 }
@@ -184,7 +208,14 @@ func (a *App) start(ctx context.Context) error {
 	clockCtx, cancel := context.WithCancel(context.Background())
 	a.clock = cancel
 	a.byClock.Go(func() { a.syncClock(clockCtx) })
+	a.events = events.NewPublisher(a.rdb, a.quiet)
+	a.lines.Store(a.events)
+	publishing, done := context.WithCancel(context.Background())
+	a.publishing = done
+	a.publisher.Go(func() { a.events.Run(publishing) })
 	if a.has(API) {
+		a.byClock.Go(func() { a.socket.Run(clockCtx) })
+		a.byClock.Go(func() { a.tellStatus(clockCtx) })
 		if err := a.listenToChats(clockCtx); err != nil {
 			return err
 		}
@@ -209,6 +240,10 @@ func (a *App) start(ctx context.Context) error {
 // its error then.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.Start(ctx); err != nil {
+		if a.up.Load() && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			a.log.Info("told to stop while it started", "err", err)
+			return nil // Redis was there, and was just away: nothing is wrong with this process
+		}
 		return err
 	}
 	a.notify("READY=1")
@@ -273,7 +308,17 @@ func (a *App) stop(ctx context.Context) error {
 	if a.bot != nil {
 		a.bot.Close()
 	}
+	if a.venues != nil {
+		a.venues.Close()
+	}
+	if a.prices != nil {
+		a.prices.Close()
+	}
 	errs = append(errs, a.leaveHost(ctx), a.stopMetrics(ctx))
+	if a.publishing != nil {
+		a.publishing()
+	}
+	a.publisher.Wait()
 	if a.reader != nil {
 		a.reader()
 	}

@@ -99,7 +99,7 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 	}
 	c.Host.Name, c.Host.ServerIP, c.Host.EchoURLs = demoHost, demoServerIP, []string{demoEcho}
 	c.Host.StateDir = filepath.Join(d.dir, "state")
-	c.Worker.Queues = []string{"delivery", "interactive", "default"}
+	c.Worker.Queues = []string{"trading", "delivery", "interactive", "strategy", "default"}
 	c.Delivery.Allow = []string{"127.0.0.0/8", "::1/128"}
 	c.Callbacks.Toggle = []configs.ToggleReceiver{{
 		Name: "demo", StartURL: d.Receiver.URL() + "/toggle/start", ResultURL: d.Receiver.URL() + "/toggle/result",
@@ -122,6 +122,8 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 	if err := d.startTelegram(ctx, opt.Telegram, &c.Telegram); err != nil {
 		return err
 	}
+	demoTrading(&c.Trading)
+	c.Webhooks.Templates = []configs.WebhookTemplate{{ID: "posco_news_alert", Text: "{title}\n{url}\n{timestamp}"}}
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)
 	}

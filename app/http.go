@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"switchyard/api"
+	"switchyard/api/ws"
+	"switchyard/executions"
 )
 
 // listener is one of the addresses served.
@@ -76,9 +78,10 @@ func (a *App) addrs(tls bool) []string {
 
 func (a *App) startAPI() {
 	log := a.log.With("role", "api")
+	a.socket = ws.New(ws.Options{Config: a.cfg.WS, Guard: a.guard, Hub: a.hub, Redis: a.rdb, Log: a.quiet.With("role", "api"), Meter: a.meter, Version: a.opt.Version, Webhook: a.sendWebhook})
 	a.api = api.New(api.Options{
 		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Toggles: a.opt.Files.Toggles(), Version: a.opt.Version, Ready: a.ready,
-		Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
+		Trading: a.trading, Intake: a.intake(), Socket: a.socket, Strategies: a.catalog, Executions: executions.NewNumbers(a.rdb, a.cfg.Jobs.MaxPerType), Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
 	})
 	for _, l := range a.listeners {
 		srv := a.server(log)
@@ -134,6 +137,7 @@ func (a *App) stopAPI(ctx context.Context) error {
 		return errors.Join(errs...)
 	}
 	a.api.StopWaiting()
+	_ = bounded(ctx, a.cfg.HTTP.DrainTimeout.Std(), a.socket.Close) // never fails: who doesn't answer is cut
 	// All at once: the time to drain is that of the whole process.
 	errs := make([]error, len(a.servers))
 	var draining sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 // reloadable are the keys, or sections, that change while the app runs.
 var reloadable = []string{
 	"auth", "callbacks", "push", "http.server_names", "http.allowed_origins", "http.trusted_proxies", "http.rate_limit",
+	"trading",
 }
 
 // certificateKeys are reloadable where there is a TLS listener, now and in the

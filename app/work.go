@@ -55,7 +55,7 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 	}
 	delivers := contains(queues, tasks.QueueDelivery)
 	if delivers {
-		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(a.sender, a.callbacks, a.cfg.Delivery), Meter: a.meter}
+		c := &worker.Callbacks{Deliverer: delivery.NewDeliverer(a.sender, a.callbacks, a.cfg.Delivery), Meter: a.meter, Events: a.events}
 		handlers[tasks.Callback] = c.Handle
 	}
 	if contains(queues, tasks.QueueInteractive) {
@@ -67,6 +67,16 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 			return err
 		}
 		handlers[tasks.Telegram] = m.Handle
+	}
+	trades := contains(queues, tasks.QueueTrading)
+	if trades {
+		a.trader = a.newTrader(log)
+		t := &worker.Trading{Trader: a.trader, Log: log}
+		handlers[tasks.Trade], handlers[tasks.TradeCancel] = t.Trade, t.Cancel
+	}
+	if contains(queues, tasks.QueueStrategy) {
+		s := &worker.Strategies{Runner: a.newRunner(), Config: a.cfg.Strategy, Log: log}
+		handlers[tasks.Strategy] = s.Handle
 	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
 	a.hostInfo.Process = process.ID
@@ -93,6 +103,9 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		a.byClock.Go(func() { a.collectLoop(clockCtx) })
 		a.byClock.Go(func() { a.host.FollowUSB(clockCtx, log) })
 	}
+	if trades {
+		a.byClock.Go(func() { a.trader.Follow(clockCtx, process.ID) })
+	}
 	if delivers {
 		s := &delivery.Settler{
 			Store: a.store, Callbacks: a.callbacks, Client: a.stream, Interval: a.cfg.Delivery.SettleInterval.Std(), Log: log,
@@ -108,7 +121,7 @@ func sharedQueues(c *configs.Config) []string {
 	if len(c.Worker.Queues) > 0 || c.Host.Name != "" {
 		return c.Worker.Queues
 	}
-	return []string{tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueDefault}
+	return []string{tasks.QueueTrading, tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueStrategy, tasks.QueueDefault}
 }
 
 func contains(queues []worker.Queue, name string) bool {
@@ -162,7 +175,7 @@ const statusHandlers = 4
 // pushes executes the pushes of this host.
 func (a *App) pushes() *worker.Pushes {
 	return &worker.Pushes{
-		Host: a.hostJobs, Store: a.store, Info: a.seen, Location: a.cfg.Location(), Meter: a.meter,
+		Tell: a.tellHost, Host: a.hostJobs, Store: a.store, Info: a.seen, Location: a.cfg.Location(), Meter: a.meter,
 		Pusher: delivery.NewPusher(a.sender, func() (configs.Push, configs.Callbacks) { c := a.live.Load(); return c.Push, c.Callbacks }),
 		Lines:  a.opt.Files.Push().With("host", a.host.Name), Save: a.opt.Files.SavePush,
 	}

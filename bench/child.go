@@ -30,6 +30,8 @@ var children = map[string]func(context.Context, childSpec) (addr string, stop fu
 	"workers":   workersChild,
 	"scheduler": schedulerChild,
 	"plain":     plainChild,
+	"socket":    socketChild,
+	"hub":       hubChild,
 }
 
 // childSpec is what a child is told.

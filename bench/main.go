@@ -42,6 +42,9 @@ var benchmarks = []benchmark{
 	{"backlog", "working through a backlog, against raw asynq", backlog},
 	{"toggle", "what a toggle takes beyond the modem's own time", toggle},
 	{"status", "the status of a host whose modems partly hang", status},
+	{"webhook", "from a trading alert until the exchange is asked", webhook},
+	{"ws", "1000 WebSocket clients, five events a second, one of them stalled", live},
+	{"backtest", "20 years of daily prices of 17 assets, monthly", backtest},
 	{"worker", "memory and start of a proxy host's idle worker", idleWorker},
 }
 

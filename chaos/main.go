@@ -2,7 +2,9 @@
 // promises: `go run ./chaos toggle`, or `make chaos-toggle`; the suite sentinel
 // takes the master away from a Redis with replicas, the suite modem has the modems
 // misbehave in the middle of toggles, and the suite message kills the worker that
-// sends in the middle of a burst, and counts what Telegram refuses of 500 messages.
+// sends in the middle of a burst, and counts what Telegram refuses of 500 messages. The
+// suite trading has a thousand orders placed while everything breaks, and compares what
+// is said of each with the exchange's ledger.
 //
 // It builds the real program once and runs it as an environment would: the api
 // with the scheduler, a host's worker and a worker for deliveries, each a
@@ -55,6 +57,9 @@ import (
 // suites are what can be run, by name.
 var suites = map[string]func() []scenario{"toggle": toggleSuite, "sentinel": sentinelSuite, "modem": modemScenarios, "message": messageSuite}
 
+// suiteTrading has an account of its own: orders, not toggles.
+const suiteTrading = "trading"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
@@ -90,7 +95,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "chaos:", err)
 		return 1
 	}
-	failed := runAll(ctx, opt, scenarios, stdout)
+	failed := false
+	if scenarios == nil {
+		failed = runTrading(ctx, opt, stdout)
+	} else {
+		failed = runAll(ctx, opt, scenarios, stdout)
+	}
 	if failed || opt.keep {
 		fmt.Fprintln(stdout, "logs and data:", opt.dir)
 	} else if err := os.RemoveAll(opt.dir); err != nil {
@@ -106,7 +116,7 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel|modem|message [flags]")
+		fmt.Fprintln(stderr, "usage: chaos toggle|sentinel|modem|message|trading [flags]")
 		f.PrintDefaults()
 	}
 	opt := &options{logs: stderr}
@@ -115,9 +125,9 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	f.BoolVar(&opt.short, "short", false, "shorter outages and fewer rounds")
 	f.BoolVar(&opt.keep, "keep", false, "keep logs and data also when all went well")
 	f.Uint64Var(&opt.seed, "seed", 1, "decides everything that is left to chance")
-	if len(args) == 0 || suites[args[0]] == nil {
+	if len(args) == 0 || suites[args[0]] == nil && args[0] != suiteTrading {
 		f.Usage()
-		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel, modem, message")
+		return nil, nil, fmt.Errorf("name a suite: toggle, sentinel, modem, message, trading")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return nil, nil, err
@@ -125,6 +135,9 @@ func parse(args []string, stderr io.Writer) (*options, []scenario, error) {
 	var err error
 	if opt.only, err = regexp.Compile(*only); err != nil {
 		return nil, nil, fmt.Errorf("-run: %w", err)
+	}
+	if args[0] == suiteTrading {
+		return opt, nil, nil
 	}
 	var chosen []scenario
 	for _, sc := range suites[args[0]]() {

@@ -51,6 +51,9 @@ func (s *stage) spawn(name, role string, c *configs.Config) (*process, error) {
 	if role == "worker" {
 		p.ready = workerReady
 	}
+	if s.reveal != nil {
+		text = []byte(s.reveal(string(text)))
+	}
 	if err := os.WriteFile(p.config, text, 0o600); err != nil {
 		return nil, err
 	}

@@ -58,6 +58,8 @@ type stage struct {
 	processes []*process // all that were ever started
 
 	api, host, deliverer *process
+	// reveal, if set, puts secrets into the text of a configuration.
+	reveal func(string) string
 
 	randomMu sync.Mutex
 	random   *rand.Rand

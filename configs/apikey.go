@@ -13,6 +13,8 @@ const (
 	// keyPrefix lets people, and programs that look for leaked credentials,
 	// recognise a key.
 	keyPrefix = "swk_"
+	// tokenPrefix does the same for tokens of the trading webhook.
+	tokenPrefix = "swt_"
 	// keyBytes are enough for nobody to guess: a hash needs no salt then, and
 	// need not be slow.
 	keyBytes   = 32
@@ -23,10 +25,12 @@ var hashForm = regexp.MustCompile(`^` + hashPrefix + `[0-9a-f]{64}$`)
 
 // NewAPIKey makes an API key, of 256 random bits, and the hash that stands for
 // it in the file.
-func NewAPIKey() (key Secret, hash string) {
+func NewAPIKey() (key Secret, hash string) { return newKey(keyPrefix) }
+
+func newKey(prefix string) (key Secret, hash string) {
 	random := make([]byte, keyBytes)
 	_, _ = rand.Read(random) // it never fails
-	text := keyPrefix + base64.RawURLEncoding.EncodeToString(random)
+	text := prefix + base64.RawURLEncoding.EncodeToString(random)
 	return NewSecret(text), HashAPIKey(text)
 }
 

@@ -16,6 +16,7 @@ type Config struct {
 	Logs       Logs       `yaml:"logs"`
 	Redis      Redis      `yaml:"redis"`
 	HTTP       HTTP       `yaml:"http"`
+	WS         WS         `yaml:"ws"`
 	Auth       Auth       `yaml:"auth"`
 	Jobs       Jobs       `yaml:"jobs"`
 	Worker     Worker     `yaml:"worker"`
@@ -27,6 +28,9 @@ type Config struct {
 	Delivery   Delivery   `yaml:"delivery"`
 	Cloudflare Cloudflare `yaml:"cloudflare"`
 	Telegram   Telegram   `yaml:"telegram"`
+	Trading    Trading    `yaml:"trading"`
+	Strategy   Strategy   `yaml:"strategy"`
+	Webhooks   Webhooks   `yaml:"webhooks"`
 	Metrics    Metrics    `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It
@@ -83,7 +87,8 @@ type Worker struct {
 	// Concurrency is the number of handlers per queue, by queue name, 1 to
 	// 10000. A queue that is not named keeps its default. A host's queue is
 	// sized by toggle.concurrency instead.
-	// Defaults to delivery: 128, interactive: 32, default: 16.
+	// Defaults to trading: 64, delivery: 128, interactive: 32, strategy: 2,
+	// default: 16.
 	Concurrency map[string]int `yaml:"concurrency"`
 	// Heartbeat is how often a process says it is alive. Defaults to 3s.
 	Heartbeat Duration `yaml:"heartbeat"`
@@ -130,6 +135,11 @@ type Callbacks struct {
 	MaxRetry Duration `yaml:"max_retry"`
 	// Timeout of one try. Defaults to 5s.
 	Timeout Duration `yaml:"timeout"`
+	// StrategyAttempts is how often the result of a strategy is tried, 1 to 50.
+	// Defaults to 1.
+	StrategyAttempts int `yaml:"strategy_attempts"`
+	// StrategyTimeout of one try at it. Defaults to 10s.
+	StrategyTimeout Duration `yaml:"strategy_timeout"`
 	// Secret signs every callback (Standard Webhooks, whsec_…). Empty: no
 	// signature.
 	Secret Secret `yaml:"secret"`

@@ -96,3 +96,30 @@ type AuthNetwork struct {
 	// Scopes are what it allows. A caller in several networks has those of all.
 	Scopes []Scope `yaml:"scopes"`
 }
+
+// WS is the WebSocket of the api role.
+type WS struct {
+	// MaxConnections is how many connections a process takes, 1 to 100000; more are
+	// answered with 503. Defaults to 1000.
+	MaxConnections int `yaml:"max_connections"`
+	// PerClient is how many of them a client has (a key, else an address), 1 to 100000;
+	// more are answered with 429. Defaults to 5.
+	PerClient int `yaml:"per_client"`
+	// MessagesPerSecond is how many messages a client sends, 1 to 10000; more are
+	// dropped, and it is told. Defaults to 10.
+	MessagesPerSecond int `yaml:"messages_per_second"`
+	// BroadcastsPerSecond is how often events are handed out, 1 to 100. Defaults to 5.
+	BroadcastsPerSecond int `yaml:"broadcasts_per_second"`
+	// MaxMessage is the largest message of a client's in bytes, 1 KiB to 16 MiB.
+	// Defaults to 1 MiB.
+	MaxMessage int64 `yaml:"max_message"`
+	// IdleTimeout closes a connection from which nothing came, not even an answer to a
+	// ping. Defaults to 5m.
+	IdleTimeout Duration `yaml:"idle_timeout"`
+	// PingInterval is how often a connection is pinged, shorter than IdleTimeout.
+	// Defaults to 30s.
+	PingInterval Duration `yaml:"ping_interval"`
+	// Debug shows the connections and their last messages at GET /api/v1/ws/clients.
+	// Defaults to false.
+	Debug bool `yaml:"debug"`
+}

@@ -3,6 +3,8 @@ package configs
 import (
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"switchyard/tasks"
 )
 
@@ -32,6 +34,15 @@ func Default() *Config {
 			DrainTimeout:      Duration(5 * time.Second),
 			StatusWait:        Duration(15 * time.Second),
 		},
+		WS: WS{
+			MaxConnections:      1000,
+			PerClient:           5,
+			MessagesPerSecond:   10,
+			BroadcastsPerSecond: 5,
+			MaxMessage:          1 << 20,
+			IdleTimeout:         Duration(5 * time.Minute),
+			PingInterval:        Duration(30 * time.Second),
+		},
 		Jobs: Jobs{
 			Retention:         Duration(7 * 24 * time.Hour),
 			MaxPerType:        100_000,
@@ -40,7 +51,9 @@ func Default() *Config {
 			MaxCrashes:        5,
 		},
 		Worker: Worker{
-			Concurrency:     map[string]int{tasks.QueueDelivery: 128, tasks.QueueInteractive: 32, tasks.QueueDefault: 16},
+			Concurrency: map[string]int{
+				tasks.QueueTrading: 64, tasks.QueueDelivery: 128, tasks.QueueInteractive: 32, tasks.QueueStrategy: 2, tasks.QueueDefault: 16,
+			},
 			Heartbeat:       Duration(3 * time.Second),
 			TTL:             Duration(12 * time.Second),
 			FetchHold:       Duration(5 * time.Second),
@@ -90,6 +103,9 @@ func Default() *Config {
 			FirstRetry:  Duration(2 * time.Second),
 			MaxRetry:    Duration(10 * time.Minute),
 			Timeout:     Duration(5 * time.Second),
+
+			StrategyAttempts: 1,
+			StrategyTimeout:  Duration(10 * time.Second),
 		},
 		Push: Push{
 			ConnectTimeout: Duration(5 * time.Second),
@@ -118,6 +134,20 @@ func Default() *Config {
 			FirstRetry:  Duration(2 * time.Second),
 			MaxRetry:    Duration(5 * time.Minute),
 			PollTimeout: Duration(25 * time.Second),
+		},
+		Trading: Trading{
+			Wait:           Duration(2500 * time.Millisecond),
+			ReservePercent: DecimalOf(decimal.New(5, -1)),
+			MaxAge:         TradingMaxAge{Market: Duration(10 * time.Second), Other: Duration(time.Minute)},
+			DedupeWindow:   Duration(20 * time.Second),
+			FollowInterval: Duration(15 * time.Second),
+			Address:        "default",
+		},
+		Strategy: Strategy{
+			Limit:      Duration(10 * time.Minute),
+			FirstRetry: Duration(2 * time.Second),
+			MaxRetry:   Duration(time.Minute),
+			Prices:     StrategyPrices{Timeout: Duration(20 * time.Second), CacheTime: Duration(6 * time.Hour)},
 		},
 	}
 }

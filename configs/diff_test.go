@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/shopspring/decimal"
 )
 
 // Ensure every key that differs is named, secrets and lists among them, and
@@ -40,6 +42,8 @@ func TestDiff_Complete(t *testing.T) {
 			v.SetMapIndex(reflect.ValueOf("x"), reflect.Zero(k.typ.Elem()))
 		case k.typ == reflect.TypeFor[Secret]():
 			v.Set(reflect.ValueOf(NewSecret("x")))
+		case k.typ == reflect.TypeFor[Decimal]():
+			v.Set(reflect.ValueOf(DecimalOf(decimal.NewFromInt(77))))
 		case v.Kind() == reflect.String:
 			v.SetString("x")
 		case v.Kind() == reflect.Bool:

@@ -31,6 +31,22 @@ func ParseDuration(s string) (Duration, error) {
 	return 0, fmt.Errorf("%q is not a duration: write a number and its unit (ms, s, m, h), such as 5s or 1h30m; a day is 24h", s)
 }
 
+// ParseDays reads a duration as ParseDuration does, or a number of days, as in 90d.
+func ParseDays(s string) (time.Duration, error) {
+	if n, ok := strings.CutSuffix(s, "d"); ok {
+		days, err := strconv.Atoi(n)
+		if err != nil || days < 1 || days > 36500 {
+			return 0, fmt.Errorf("%q is not a number of days, such as 90d", s)
+		}
+		return time.Duration(days) * 24 * time.Hour, nil
+	}
+	d, err := ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%q is no time to come", s)
+	}
+	return d.Std(), err
+}
+
 // Std returns d as the standard library's type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 

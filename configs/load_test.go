@@ -62,7 +62,7 @@ delivery: {allow: []}
 	want.Redis.Username, want.Redis.Password = "app", NewSecret("it's")
 	want.HTTP.Listen, want.HTTP.MaxBody = []string{"localhost:9000"}, 4096
 	// A map adds to its default, a list replaces it.
-	want.Worker.Concurrency = map[string]int{"delivery": 64, "interactive": 32, "trading": 4, "default": 16}
+	want.Worker.Concurrency = map[string]int{"delivery": 64, "interactive": 32, "strategy": 2, "trading": 4, "default": 16}
 	want.Host.Name, want.Host.EchoURLs = "seoul-1", []string{"https://ip.example.com"}
 	want.Host.Dongles = []Dongle{{Subnet: 11}, {Subnet: 12, Modem: "http://192.0.2.12"}}
 	want.Toggle.DataswitchHolds = []Duration{Duration(time.Second), Duration(2 * time.Second), Duration(3 * time.Second)}

@@ -20,6 +20,9 @@ auth: {keys: [{name: a, hash: `+hashed+`, scopes: [admin]}], networks: [{cidr: '
 host: {name: a, echo_urls: ['http://a'], dongles: [{subnet: 12}]}
 callbacks: {toggle: [{name: a, start_url: 'http://a'}]}
 push: {receivers: [{name: a, url: 'http://a'}]}
+trading: {accounts: [`+paperAccount("id: 1")+`], groups: [{name: a, tokens: [{hash: `+hashed+`}], accounts: [{id: 1}]}]}
+strategy: {commands: [{name: A, command: [/bin/true], parameters: [{name: a, type: number, default: 2, allowed: [2, 3.5]}]}]}
+webhooks: {templates: [{id: a, text: 'x {y}'}]}
 `, "SWITCHYARD_DELIVERY_ALLOW=192.0.2.0/24")
 	out, err := c.YAML()
 	if err != nil {

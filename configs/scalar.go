@@ -30,6 +30,10 @@ func kindOf(t reflect.Type) kind {
 	case reflect.TypeFor[Duration]():
 		// Numbers pass so that the refusal can ask for the unit.
 		return kind{tags: []string{"!!str", "!!int", "!!float"}, want: "must be a duration with its unit, such as 5s"}
+	case reflect.TypeFor[Literal]():
+		return kind{tags: []string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, want: "must be one value", text: true}
+	case reflect.TypeFor[Decimal]():
+		return kind{tags: []string{"!!str", "!!int", "!!float"}, want: "must be a number, such as 0.5", text: true}
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -49,6 +53,8 @@ func (l *loader) setText(v reflect.Value, text string) (problem string) {
 		*p = text
 	case *Scope:
 		*p = Scope(text)
+	case *Literal:
+		*p = Literal(text)
 	case *bool:
 		switch strings.ToLower(text) {
 		case "true":
@@ -70,6 +76,10 @@ func (l *loader) setText(v reflect.Value, text string) (problem string) {
 			return err.Error()
 		}
 		*p = d
+	case *Decimal:
+		if err := p.UnmarshalText([]byte(text)); err != nil {
+			return err.Error()
+		}
 	case *Secret:
 		*p, problem = l.resolve(text)
 	default:

@@ -55,7 +55,7 @@ func (k key) variable() string {
 
 // isSection tells the structs that hold keys from Secret, which is a value.
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Secret]()
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Secret]() && t != reflect.TypeFor[Decimal]()
 }
 
 // names lists the names of keys.

@@ -23,6 +23,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.redis()
 	k.http()
 	k.tls()
+	k.ws()
 	k.auth()
 	k.jobs()
 	k.worker()
@@ -38,6 +39,9 @@ func (c *Config) check(earlier Errors) Errors {
 	k.delivery()
 	k.cloudflare()
 	k.telegram()
+	k.trading()
+	k.strategy()
+	k.webhooks()
 	k.metrics()
 	return k.faults
 }

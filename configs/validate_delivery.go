@@ -22,6 +22,8 @@ func (k *checker) callbacks() {
 			"callbacks.max_retry is %s and callbacks.first_retry %s: the first must not be shorter", c.MaxRetry, c.FirstRetry)
 	}
 	k.atLeast("callbacks.timeout", c.Timeout, shortest)
+	k.number("callbacks.strategy_attempts", int64(c.StrategyAttempts), 1, 50)
+	k.atLeast("callbacks.strategy_timeout", c.StrategyTimeout, shortest)
 }
 
 func (k *checker) receivers() {

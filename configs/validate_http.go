@@ -178,3 +178,18 @@ func origin(s string) string {
 	}
 	return ""
 }
+
+func (k *checker) ws() {
+	w := k.c.WS
+	k.number("ws.max_connections", int64(w.MaxConnections), 1, 100_000)
+	k.number("ws.per_client", int64(w.PerClient), 1, 100_000)
+	k.number("ws.messages_per_second", int64(w.MessagesPerSecond), 1, 10_000)
+	k.number("ws.broadcasts_per_second", int64(w.BroadcastsPerSecond), 1, 100)
+	k.number("ws.max_message", w.MaxMessage, 1<<10, 16<<20)
+	k.atLeast("ws.idle_timeout", w.IdleTimeout, shortest)
+	k.atLeast("ws.ping_interval", w.PingInterval, shortest)
+	if k.sound("ws.idle_timeout", "ws.ping_interval") && w.PingInterval >= w.IdleTimeout {
+		k.fault(k.blame("ws.ping_interval", "ws.idle_timeout"),
+			"ws.ping_interval is %s and ws.idle_timeout %s: the first must be shorter, or clients that only listen are closed", w.PingInterval, w.IdleTimeout)
+	}
+}

@@ -50,6 +50,8 @@ func NewDeliverer(s *Sender, c func() configs.Callbacks, d configs.Delivery) *De
 type Try struct {
 	Attempt
 	URLHost string
+	// Scheme of the address.
+	Scheme string
 }
 
 // Err is why the try failed, in words.
@@ -117,9 +119,10 @@ func (d *Deliverer) Deliver(ctx context.Context, id string, p tasks.CallbackPayl
 	}
 	a := d.sender.Send(ctx, Message{
 		ID: id, URL: raw, Body: []byte(p.Body), Trusted: trusted,
-		Timeout: d.callbacks().Timeout.Std(), Secret: secretFor(d.callbacks(), raw),
+		Timeout: timeoutFor(d.callbacks(), p.Kind), Secret: secretFor(d.callbacks(), raw),
 	})
-	return Try{Attempt: a, URLHost: Host(raw)}
+	scheme, _, _ := strings.Cut(raw, ":")
+	return Try{Attempt: a, URLHost: Host(raw), Scheme: scheme}
 }
 
 // Pause is how long to wait after a failed attempt, tries having failed before

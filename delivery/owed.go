@@ -134,9 +134,16 @@ func (s *Settler) follow(ctx context.Context, d jobs.Debt) error {
 // of the start stand in the plan of the result too, in front: so a receiver's
 // result always comes behind its start, whoever settles which debt first.
 func Plan(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]jobs.Request, error) {
-	if j.Type != tasks.Toggle {
-		return nil, nil
+	switch j.Type {
+	case tasks.Toggle:
+		return planToggle(j, phase, urls, c)
+	case tasks.Strategy:
+		return planExecution(j, phase, urls, c)
 	}
+	return nil, nil
+}
+
+func planToggle(j *jobs.Job, phase jobs.Phase, urls []string, c configs.Callbacks) ([]jobs.Request, error) {
 	var p tasks.TogglePayload
 	if err := json.Unmarshal(j.Payload, &p); err != nil {
 		return nil, fmt.Errorf("unreadable payload: %w", err)

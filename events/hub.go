@@ -26,6 +26,9 @@ const watchBuffer = 4
 type Hub struct {
 	mu      sync.Mutex
 	watches map[string]map[*Watch]struct{}
+
+	listening sync.RWMutex
+	listeners []func(Event, Cursor)
 }
 
 // NewHub returns a hub without watchers.
@@ -99,5 +102,23 @@ func (w *Watch) offer(n Notice, must bool) {
 	select {
 	case w.c <- n:
 	default:
+	}
+}
+
+// Listen has f told of every event of every class, in the order of its stream, with
+// how far all streams had been read by then. f must not wait for anything: while it
+// runs nobody hears of the next one. There is no end to listening.
+func (h *Hub) Listen(f func(Event, Cursor)) {
+	h.listening.Lock()
+	defer h.listening.Unlock()
+	h.listeners = append(h.listeners, f)
+}
+
+// spread tells those who listen.
+func (h *Hub) spread(e Event, at Cursor) {
+	h.listening.RLock()
+	defer h.listening.RUnlock()
+	for _, f := range h.listeners {
+		f(e, at)
 	}
 }

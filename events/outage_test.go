@@ -26,8 +26,13 @@ func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (*asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if a.n.Add(1) == 4 {
+			close(a.enough)
+		}
+		return next(ctx, cmds)
+	}
 }
 
 // An outage is told once, however often the reader tries, and so is its end.

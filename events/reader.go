@@ -27,21 +27,22 @@ const (
 	readCount = 256
 )
 
-// Run follows the stream until ctx ends. ready is closed once every event
+// Run follows the streams until ctx ends. ready is closed once every event
 // written from then on will be seen; until then watchers must not rely on it.
 // A read under way outlasts ctx by up to readBlock; closing the client after
 // ctx has ended makes Run return at once.
 func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
-	last, away := "", false
+	var at Cursor
+	known, away := false, false
 	for ctx.Err() == nil {
-		if last == "" {
-			id, err := r.tail(ctx)
+		if !known {
+			next, err := r.resume(ctx, at, away)
 			if err != nil {
 				r.failed(ctx, err, away)
 				away = true
 				continue
 			}
-			if last = id; away {
+			if at, known = next, true; away {
 				r.Log.Info("event stream is back")
 				away = false
 			}
@@ -52,42 +53,97 @@ func (r *Reader) Run(ctx context.Context, ready chan<- struct{}) {
 			// Those who began to watch before this may have missed something.
 			r.Hub.Resync()
 		}
-		res, err := r.Client.XRead(ctx, &redis.XReadArgs{
-			Streams: []string{JobStream, last}, Count: readCount, Block: readBlock,
-		}).Result()
+		res, err := r.Client.XRead(ctx, &redis.XReadArgs{Streams: at.streams(), Count: readCount, Block: readBlock}).Result()
 		switch {
 		case errors.Is(err, redis.Nil):
 			continue
 		case err != nil:
-			// Whatever Redis comes back with may have lost its end, so start
-			// from its tail and have every record read again.
+			// Whatever Redis comes back with may have lost its end, so every record
+			// is read again.
 			r.failed(ctx, err, away)
-			last, away = "", true
+			known, away = false, true
 			continue
 		}
 		for _, s := range res {
-			if len(s.Messages) == readCount && r.trimmed(ctx, last) {
-				r.Hub.Resync()
-			}
-			for _, m := range s.Messages {
-				last = m.ID
-				r.Hub.Publish(parseJob(m.Values))
-			}
+			at = r.deliver(ctx, s, at)
 		}
 	}
 }
 
-// tail is the id of the newest entry: reading after it misses nothing, which
-// "$" would between two reads.
-func (r *Reader) tail(ctx context.Context) (string, error) {
-	res, err := r.Client.XRevRangeN(ctx, JobStream, "+", "-", 1).Result()
+// deliver hands on what was read of a stream.
+func (r *Reader) deliver(ctx context.Context, s redis.XStream, at Cursor) Cursor {
+	c := classOf(s.Stream)
+	if c == Jobs && len(s.Messages) == readCount && r.trimmed(ctx, at.at[c.place()].String()) {
+		r.Hub.Resync()
+	}
+	for _, m := range s.Messages {
+		p, err := parsePosition(m.ID, 10)
+		if err != nil {
+			r.Log.Error("an event has no id", "stream", s.Stream, "id", m.ID)
+			continue
+		}
+		at = at.with(c, p)
+		e := parse(c, m)
+		if c == Jobs {
+			j := parseJob(m.Values)
+			r.Hub.Publish(j)
+			e = jobEvent(e, j)
+		}
+		r.Hub.spread(e, at)
+	}
+	return at
+}
+
+// resume is where to read on: at the end, or after an outage where it was
+// interrupted, as far as Redis still has that.
+func (r *Reader) resume(ctx context.Context, at Cursor, away bool) (Cursor, error) {
+	ends, err := Ends(ctx, r.Client)
 	if err != nil {
-		return "", fmt.Errorf("reading the end of %s: %w", JobStream, err)
+		return Cursor{}, err
 	}
-	if len(res) == 0 {
-		return "0-0", nil
+	if !away {
+		return ends, nil
 	}
-	return res[0].ID, nil
+	for i, p := range at.at {
+		if p == (position{}) || ends.at[i].before(p) {
+			at.at[i] = ends.at[i]
+		}
+	}
+	return at, nil
+}
+
+// Ends is how far the streams go now: reading after it misses nothing, which "$" would
+// between two reads. Error: Redis is out of reach.
+func Ends(ctx context.Context, rdb redis.Cmdable) (k Cursor, err error) {
+	newest := make([]*redis.XMessageSliceCmd, 0, classCount)
+	if _, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, c := range Classes() {
+			newest = append(newest, p.XRevRangeN(ctx, c.Stream(), "+", "-", 1))
+		}
+		return nil
+	}); err != nil {
+		return k, fmt.Errorf("reading the ends of the event streams: %w", err)
+	}
+	for i, cmd := range newest {
+		if m := cmd.Val(); len(m) > 0 {
+			if k.at[i], err = parsePosition(m[0].ID, 10); err != nil {
+				return k, fmt.Errorf("reading the end of %s: %w", Classes()[i].Stream(), err)
+			}
+		}
+	}
+	return k, nil
+}
+
+// streams are the arguments of an XREAD: the streams, then where each is read from.
+func (k Cursor) streams() []string {
+	out := make([]string, 0, 2*classCount)
+	for _, c := range Classes() {
+		out = append(out, c.Stream())
+	}
+	for _, p := range k.at {
+		out = append(out, p.String())
+	}
+	return out
 }
 
 // trimmed reports whether entries after id may have gone before they were read:

@@ -316,7 +316,7 @@ func TestLadder_asPromised(t *testing.T) {
 		for _, accept := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/accept %v", found, accept), func(t *testing.T) {
 				t.Parallel()
-				n := 0
+				n, repairs := 0, repairs // the other one has its own
 				for i, c := range ways {
 					if i == 2*len(single) {
 						repairs = []string{missing, idle, keeps, changes} // two methods: the others make no difference to them

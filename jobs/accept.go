@@ -20,6 +20,9 @@ type Request struct {
 	tasks.Draft
 	// ID, if set, is the job's id; accepting it twice makes one job.
 	ID string
+	// Fresh: the ID was made for this request alone. A job of which nobody could tell
+	// whether it was taken is withdrawn then, since nobody will bring it again.
+	Fresh bool
 	// IdempotencyScope tells apart the same Idempotency-Key of different
 	// clients and endpoints. Empty: the request has no such key.
 	IdempotencyScope string
@@ -220,7 +223,7 @@ func (s *Store) afterLostReply(ctx context.Context, j *Job, r Request, cause err
 	defer cancel()
 	n, err := s.rdb.Exists(ctx, j.home().record(j.ID)).Result()
 	switch {
-	case err != nil && r.ID == "":
+	case err != nil && (r.ID == "" || r.Fresh):
 		s.withdrawLater(j, r.IdempotencyScope)
 	case err == nil && n == 1:
 		return Accepted{ID: j.ID, State: Queued}, nil

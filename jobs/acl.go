@@ -83,7 +83,7 @@ func prefixed(prefix string, keys ...string) []string {
 
 // HostAccess is that of a proxy host's worker: its own two queues and what lies
 // under its own prefix. Of what all share it may only add: to what is owed, to
-// the events of jobs and hosts, to the names of hosts and queues. docs/redis.md tells what that is
+// the events of jobs and hosts, to the lines of the log, to the names of hosts and queues. docs/redis.md tells what that is
 // good for in wrong hands.
 func HostAccess(host string) Access {
 	h := home(host)
@@ -95,7 +95,7 @@ func HostAccess(host string) Access {
 		// What scripts may name; what they may do with it follows.
 		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", owedKey, streamKey, events.HostStream, queuesKey, hostsKey), prefixed("~", serverKeys...))},
 		{Commands: words("zadd"), Keys: []string{"%W~" + owedKey}},
-		{Commands: words("xadd"), Keys: prefixed("%W~", streamKey, events.HostStream)},
+		{Commands: words("xadd"), Keys: prefixed("%W~", streamKey, events.HostStream, events.Logs.Stream())},
 		{Commands: words("sadd"), Keys: prefixed("%W~", queuesKey, hostsKey)},
 		{Commands: words("publish"), Channels: append(bells, "&"+owedBell)},
 		{Commands: words("subscribe unsubscribe"), Channels: append(bells, "&"+h.cancels())},
@@ -117,13 +117,27 @@ const limitKeys = Prefix + "limit:*"
 // telegramKeys are those of package telegram: which groups have moved.
 const telegramKeys = Prefix + "telegram:*"
 
+// Of trading: the book of open orders, and accounts on paper.
+const (
+	tradingKeys = Prefix + "trading:*"
+	paperKeys   = Prefix + "paper:*"
+)
+
+// told are the streams of events that a process may add to.
+func told(classes ...events.Class) (out []string) {
+	for _, c := range classes {
+		out = append(out, c.Stream())
+	}
+	return out
+}
+
 // WorkerAccess is that of a worker of the queues that belong to no host: it
 // runs those jobs and settles what is owed. Of hosts it reads the jobs; it has
 // no part in requests (idempotency keys), nor in the queues of hosts.
 func WorkerAccess() Access {
 	queues := []string{tasks.QueueTrading, tasks.QueueInteractive, tasks.QueueDelivery, tasks.QueueStrategy, tasks.QueueDefault}
 	own := append(queueKeys(queues...), ownKeys()...)
-	own = append(own, "~"+limitKeys, "~"+telegramKeys)
+	own = append(own, prefixed("~", limitKeys, telegramKeys, tradingKeys, paperKeys)...)
 	var bells []string
 	for _, q := range queues {
 		bells = append(bells, "&"+BellChannel(q))
@@ -134,6 +148,7 @@ func WorkerAccess() Access {
 		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", streamKey, queuesKey), prefixed("~", serverKeys...))},
 		{Commands: reads, Keys: prefixed("%R~", home("*").prefix()+"*", hostsKey)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
+		{Commands: words("xadd"), Keys: prefixed("%W~", told(events.Orders, events.Deliveries, events.Alerts, events.Logs, events.Status)...)},
 		{Commands: words("sadd"), Keys: []string{"%W~" + queuesKey}},
 		{Commands: words("publish"), Channels: bells},
 		{Commands: words("subscribe unsubscribe"), Channels: append(bells, "&"+home("").cancels())},
@@ -150,6 +165,7 @@ func SchedulerAccess() Access {
 		{Commands: slices.Concat(reads, writes, scripts, words("watch")), Keys: all},
 		{Commands: scripts, Keys: append(slices.Clone(all), prefixed("~", streamKey, queuesKey, hostsKey)...)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
+		{Commands: words("xadd"), Keys: prefixed("%W~", told(events.Alerts, events.Logs)...)},
 		{Commands: words("sadd srem smembers scard"), Keys: []string{"~" + queuesKey}},
 		// It ends what a broken-off removal of a host left.
 		{Commands: append(slices.Clone(reads), "srem"), Keys: []string{"~" + hostsKey}},

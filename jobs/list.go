@@ -17,6 +17,8 @@ type Filter struct {
 	Host   string
 	Type   tasks.Type
 	State  State
+	// Match is a further condition. nil: there is none.
+	Match func(*Job) bool
 }
 
 // Page is a part of a list, newest first.
@@ -95,7 +97,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (P
 // matches does not look at the chat: the index by chat also holds the jobs
 // that the chat's requests joined.
 func (f Filter) matches(j *Job) bool {
-	return (f.Host == "" || j.Host == f.Host) && (f.Type == "" || j.Type == f.Type) && (f.State == "" || j.State == f.State)
+	return (f.Host == "" || j.Host == f.Host) && (f.Type == "" || j.Type == f.Type) && (f.State == "" || j.State == f.State) && (f.Match == nil || f.Match(j))
 }
 
 // newest merges the indexes, whose members sort by time, from below cursor.

@@ -46,7 +46,11 @@ type Rate struct {
 	// Burst is how many may come at once after a pause; at least 1. So no time
 	// as long as Per sees more than Events and Burst together.
 	Burst int
+	// Cost is how many events what is to be done counts as; 0 is 1.
+	Cost int
 }
+
+func (r Rate) cost() int64 { return int64(max(1, r.Cost)) }
 
 func (r Rate) interval() int64 { return max(1, r.Per.Microseconds()/int64(max(1, r.Events))) }
 
@@ -113,7 +117,8 @@ func (l *Limiter) Take(ctx context.Context, most time.Duration, rates ...Rate) (
 	args := []any{most.Microseconds()}
 	for i, r := range rates {
 		keys[i] = Prefix + r.Name
-		args = append(args, r.interval(), r.tolerance())
+		// Several places are one that is as long, and needs them all to be free.
+		args = append(args, r.cost()*r.interval(), r.tolerance()-(r.cost()-1)*r.interval())
 	}
 	res, err := takeScript.Run(ctx, l.rdb, keys, args...).Int64Slice()
 	if err != nil {

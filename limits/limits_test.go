@@ -162,3 +162,25 @@ func TestWait_ends(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Ensure what counts as several events takes as many places, and waits until that
+// many are free.
+func TestTake_cost(t *testing.T) {
+	t.Parallel()
+	ctx, a, b, _ := setup(t)
+	r := slow("x", 10)
+	r.Cost = 4
+	for i, want := range []bool{true, true, false} {
+		if _, ok, err := []*limits.Limiter{a, b}[i%2].Take(ctx, 0, r); err != nil || ok != want {
+			t.Fatalf("take %d of 4: %v, %v", i, ok, err)
+		}
+	}
+	r.Cost = 2
+	if _, ok, err := a.Take(ctx, 0, r); err != nil || !ok {
+		t.Errorf("the last two of ten: %v, %v", ok, err)
+	}
+	r.Cost = 1
+	if wait, ok, err := a.Take(ctx, 0, r); err != nil || ok || wait > time.Hour {
+		t.Errorf("an eleventh: %s, %v, %v", wait, ok, err)
+	}
+}

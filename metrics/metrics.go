@@ -34,6 +34,13 @@ type Metrics struct {
 	redisErr  *prometheus.CounterVec
 	redisTook *prometheus.HistogramVec
 
+	orders      *prometheus.CounterVec
+	orderAge    *prometheus.HistogramVec
+	webhooks    *prometheus.CounterVec
+	webhookTook *prometheus.HistogramVec
+
+	ws wsMetrics
+
 	pushesDropped     prometheus.Counter
 	pushTook, pushAge prometheus.Observer
 }
@@ -65,6 +72,7 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(v)
 		return v
 	}
+	m.ws = newWSMetrics(m.registry)
 	m.accepted = counter("jobs_accepted_total", "Requests of clients that became a job (new), joined one (joined) or got their first answer again (replayed).", "type", "how")
 	m.runs = counter("job_runs_total", "Runs of jobs in this process by how they ended; unsuccessful is completed without what was asked for.", "type", "outcome")
 	m.took = histogram("job_run_duration_seconds", "Time that runs of jobs took.", long, "type")
@@ -77,6 +85,10 @@ func New(version string) *Metrics {
 	m.pushesDropped = counter("pushes_dropped_total", "Pushes of a host's status that were too old to be posted when their turn came.").WithLabelValues()
 	m.pushTook = histogram("push_duration_seconds", "Time that posts of a host's status took.", long).WithLabelValues()
 	m.pushAge = histogram("push_age_seconds", "Time from the minute that a push is for to its posts.", long).WithLabelValues()
+	m.orders = counter("orders_total", "Orders of webhooks by what became of them.", "exchange", "status")
+	m.webhooks = counter("webhooks_total", "Requests to the trading webhook: accepted, duplicate, refused, unavailable.", "outcome")
+	m.webhookTook = histogram("webhook_duration_seconds", "Time until requests to the trading webhook were answered.", long, "outcome")
+	m.orderAge = histogram("order_age_seconds", "Time from a webhook until an order of it was sent to the exchange.", wait, "exchange")
 	m.requests = counter("http_requests_total", "Requests answered, by route, method and class of the status.", "route", "method", "status")
 	m.answered = histogram("http_request_duration_seconds", "Time to the end of the answer, waiting for jobs included.", long, "route", "method")
 	m.inFlight = gauge("http_requests_in_flight", "Requests that are being answered.").WithLabelValues()

@@ -27,8 +27,15 @@ func Of(j *jobs.Job) (text string, ok bool) {
 	if action, cf := tasks.CFAction(j.Type); cf {
 		return cloudflare(j, action), true
 	}
-	if j.Type == tasks.Toggle {
+	switch j.Type {
+	case tasks.Toggle:
 		return toggle(j), true
+	case tasks.Trade:
+		return trade(j), true
+	case tasks.TradeCancel:
+		return tradeCancel(j), true
+	case tasks.Strategy:
+		return execution(j), true
 	}
 	return "", false
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"switchyard/jobs"
 	"switchyard/notices"
 	"switchyard/tasks"
@@ -101,6 +103,55 @@ func TestOf_toggle(t *testing.T) {
 		got, ok := notices.Of(tt.job)
 		if !ok || got != tt.want || strings.Contains(got, "\n") {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", tt.name, ok, got, tt.want)
+		}
+	}
+}
+
+// Ensure a group's chat is told of each order what became of it, and of cancellations
+// how many.
+func TestOf_trading(t *testing.T) {
+	t.Parallel()
+	signal := json.RawMessage(`{"order_type":"LIMIT","side":"buy","symbol":"BTCUSDT"}`)
+	traded := func(orders ...tasks.TradeOrder) *jobs.Job {
+		return &jobs.Job{
+			Type: tasks.Trade, State: jobs.Completed, Payload: doc(t, tasks.TradePayload{Group: "g<b>", Account: 1, Signal: signal}),
+			Result: doc(t, tasks.TradeResult{AccountName: "Main & Co", Orders: orders}),
+		}
+	}
+	d := decimal.RequireFromString
+	pending := tasks.TradeOrder{Status: tasks.OrderPending, Quantity: d("0.002"), Price: d("80000")}
+	failed := tasks.TradeOrder{Status: tasks.OrderFailed, Price: d("1"), Error: "not enough <funds>"}
+	cancelled := func(r tasks.TradeCancelResult) *jobs.Job {
+		return &jobs.Job{Type: tasks.TradeCancel, State: jobs.Completed, Payload: doc(t, tasks.TradeCancelPayload{Group: "g", Account: 1}), Result: doc(t, r)}
+	}
+	lost := &jobs.Job{Type: tasks.Trade, State: jobs.Failed, Error: "its worker died 5 times", Payload: doc(t, tasks.TradePayload{Group: "g", Account: 1, Signal: signal})}
+	for want, j := range map[string]*jobs.Job{
+		"<b>g&lt;b&gt;</b>, Main &amp; Co: LIMIT buy BTCUSDT: pending 0.002 at 80000":                                        traded(pending),
+		"<b>g&lt;b&gt;</b>, Main &amp; Co: LIMIT buy BTCUSDT\npending 0.002 at 80000\nfailed at 1: not enough &lt;funds&gt;": traded(pending, failed),
+		"<b>g</b>, account 1: failed: its worker died 5 times.":                                                              lost,
+		"<b>g</b>, account 1: 3 orders cancelled.":                                                                           cancelled(tasks.TradeCancelResult{Cancelled: 3, Success: true}),
+		"<b>g</b>, account 1: 3 orders cancelled, 1 not.":                                                                    cancelled(tasks.TradeCancelResult{Cancelled: 3, Failed: 1}),
+	} {
+		if got, ok := notices.Of(j); !ok || got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// Ensure who asked for an execution is told its number and what it brought.
+func TestOf_strategy(t *testing.T) {
+	t.Parallel()
+	payload := doc(t, tasks.StrategyPayload{Execution: 7, Strategy: "BoldAssetAllocation", Parameters: json.RawMessage(`{}`)})
+	for want, j := range map[string]*jobs.Job{
+		"Execution 7 of <b>BoldAssetAllocation</b>: return -3.50 %, final value 96500.00.": {State: jobs.Completed, Result: json.RawMessage(`{"return":-0.035,"final_value":96500}`)},
+		"Execution 7 of <b>BoldAssetAllocation</b>: return 25.00 %.":                       {State: jobs.Completed, Result: json.RawMessage(`{"return":0.25}`)},
+		"Execution 7 of <b>BoldAssetAllocation</b>: completed.":                            {State: jobs.Completed, Result: json.RawMessage(`{"gain":"a lot"}`)},
+		"Execution 7 of <b>BoldAssetAllocation</b>: failed: no &lt;prices&gt;.":            {State: jobs.Failed, Error: "no <prices>"},
+		"Execution 7 of <b>BoldAssetAllocation</b>: cancelled.":                            {State: jobs.Cancelled, Error: "cancelled"},
+	} {
+		j.Type, j.Payload = tasks.Strategy, payload
+		if got, ok := notices.Of(j); !ok || got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -13,10 +14,35 @@ type CallbackPayload struct {
 	Receiver string `json:"receiver,omitempty"`
 	// URL was given by a request and is guarded.
 	URL string `json:"url,omitempty"`
-	// Kind is what it tells: toggle/start, toggle/result.
+	// Kind is what it tells: toggle/start, toggle/result, strategy/result, or whose form
+	// it has (HookKind).
 	Kind string `json:"kind"`
 	// Body is posted as it stands, byte for byte.
 	Body string `json:"body"`
+}
+
+// hookKind stands in front of the kind of message to somebody else's service.
+const hookKind = "webhook/"
+
+// HookKind is the Kind of a message to such a service: discord, slack, generic.
+func HookKind(service string) string { return hookKind + service }
+
+// Hook is the service whose form the document has; empty for one of our own.
+func (p CallbackPayload) Hook() string {
+	service, ok := strings.CutPrefix(p.Kind, hookKind)
+	if !ok {
+		return ""
+	}
+	return service
+}
+
+// hookTries is how often a message to such a service is tried.
+const hookTries = 5
+
+// NewHook drafts a message to somebody else's service. Those to one host keep their
+// order, so that one that asks for patience (429) gets it from all of them.
+func NewHook(p CallbackPayload, host string, limit time.Duration) Draft {
+	return NewCallback(p, "", "webhook:"+host, limit, hookTries)
 }
 
 // CallbackResult is what became of it.

@@ -36,6 +36,15 @@ const (
 	// Telegram sends a message to a chat. Payload TelegramPayload, result
 	// TelegramResult.
 	Telegram Type = "telegram"
+	// Trade places the orders of a signal on one account. Payload TradePayload,
+	// result TradeResult.
+	Trade Type = "trade"
+	// TradeCancel takes back what a group has opened on one account. Payload
+	// TradeCancelPayload, result TradeCancelResult.
+	TradeCancel Type = "trade_cancel"
+	// Strategy executes a strategy. Payload StrategyPayload, result what the
+	// strategy says.
+	Strategy Type = "strategy"
 )
 
 // Spec is what is the same for all jobs of a type.
@@ -64,6 +73,10 @@ var specs = map[Type]Spec{
 	CFRelease: {Retryable: true, Owes: true},
 	CFSearch:  {Retryable: true, Owes: true},
 	Telegram:  {Retryable: true},
+	// No client may have them run again: the market has gone on since.
+	Trade:       {Owes: true},
+	TradeCancel: {Owes: true},
+	Strategy:    {Retryable: true, Owes: true},
 }
 
 // Types returns every job type, in no order.

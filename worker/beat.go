@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -49,6 +51,31 @@ func (w *Worker) findStrays(ctx context.Context) error {
 	}
 	return err
 }
+
+// firstBeat is beat, tried until Redis is there: nothing may be claimed by a process that
+// nobody knows to be alive. Error: the cause of ctx together with the outage
+// (jobs.ErrUnavailable), or one that is no outage.
+func (w *Worker) firstBeat(ctx context.Context) error {
+	for said := false; ; said = true {
+		err := w.beat(ctx)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, jobs.ErrUnavailable) {
+			return err
+		}
+		if !said {
+			w.opt.Log.Warn("the first heartbeat failed; trying on", "err", err)
+		}
+		t := time.NewTimer(firstPause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return fmt.Errorf("%w while the first heartbeat was waited for: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// firstPause is the pause between two tries.
+const firstPause = 200 * time.Millisecond
 
 // beatLoop keeps the rhythm until ctx ends.
 func (w *Worker) beatLoop(ctx context.Context) {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"switchyard/delivery"
+	"switchyard/events"
 	"switchyard/jobs"
 	"switchyard/metrics"
 	"switchyard/tasks"
@@ -18,6 +20,8 @@ type Callbacks struct {
 	Deliverer *delivery.Deliverer
 	// Meter counts the tries. Optional.
 	Meter *metrics.Metrics
+	// Events tells of each try. Optional.
+	Events *events.Publisher
 }
 
 // Handle is the handler of tasks.Callback. A try that has begun is not broken
@@ -53,13 +57,48 @@ func (c *Callbacks) Handle(ctx context.Context, r *Run) Outcome {
 		return GiveUp(fmt.Errorf("recording the try: %w", err), result)
 	}
 	result.Attempts = append(result.Attempts, entry)
+	final := try.Final() || p.Hook() != "" && refused(try.Attempt)
+	c.tell(r, p, try, !final && r.Tries+1 < r.MaxTries)
 	switch {
 	case try.Delivered():
 		return Done(result)
-	case try.Final():
+	case final:
 		return GiveUp(try.Err(), result)
 	case errors.Is(context.Cause(ctx), jobs.ErrCancelAsked):
 		return Cancelled(result) // rather than after the pause before the next try
 	}
 	return RetryAfter(c.Deliverer.Pause(r.Tries, try.Attempt), try.Err(), result)
+}
+
+// refused reports whether somebody else's service has said that it will never take the
+// message, so that asking again would only use up its patience.
+func refused(a delivery.Attempt) bool {
+	return a.Status >= 400 && a.Status < 500 && a.Status != http.StatusRequestTimeout && a.Status != http.StatusTooManyRequests
+}
+
+// tell publishes what became of a try. Of the address it shows the host.
+func (c *Callbacks) tell(r *Run, p tasks.CallbackPayload, try delivery.Try, again bool) {
+	if c.Events == nil {
+		return
+	}
+	w := events.Webhook{
+		ID: r.ID, Kind: p.Hook(), URL: try.Scheme + "://" + try.URLHost + "/…", Event: "sent", Status: "success", Message: "웹훅이 성공적으로 전송되었습니다",
+		SentAt: try.At.UTC().Format(tasks.MilliTime), ResponseMS: try.DurationMS,
+	}
+	if w.Kind == "" {
+		w.Kind = "callback"
+	}
+	if try.Status != 0 {
+		w.Code = &try.Status
+	}
+	switch {
+	case try.Delivered():
+	case again:
+		w.Event, w.Status, w.Message = "retrying", "retrying", try.Error
+	default:
+		w.Event, w.Status, w.Message = "failed", "failed", try.Error
+	}
+	if e, err := events.New(events.Deliveries, events.WebhookKind, try.At, w); err == nil { // text and numbers always can be written
+		c.Events.Publish(e)
+	}
 }

@@ -268,3 +268,43 @@ func TestHeartbeat(t *testing.T) {
 		return b.rdb.ZScore(b.ctx, "sw:v1:processes", p.ID).Err() == nil
 	})
 }
+
+// Ensure a worker that is started while Redis is away waits for it, claims nothing
+// before it has said that it is alive, and can be told to stop waiting.
+func TestStartWithoutRedis(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, callback())
+	b.srv.Kill()
+	h := newHandler()
+	impatient := worker.New(b.options(h.handle, hasty))
+	ctx, cancel := context.WithCancel(b.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- impatient.Start(ctx) }()
+	cancel()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("told to stop: %v", err)
+		}
+	case <-b.ctx.Done():
+		t.Fatal("it waits on")
+	}
+	if err := impatient.Stop(ctx); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("stop: %v, want ErrUnavailable", err)
+	}
+
+	w := worker.New(b.options(h.handle, hasty))
+	go func() { ended <- w.Start(b.ctx) }()
+	must(t, b.srv.Restart(b.ctx))
+	select {
+	case err := <-ended:
+		must(t, err)
+	case <-b.ctx.Done():
+		t.Fatal("it doesn't start")
+	}
+	c := b.began(t, h)
+	c.answer <- worker.Done(1)
+	b.ended(t, id)
+	must(t, <-b.stopping(b.ctx, w))
+}

@@ -28,6 +28,8 @@ type Pushes struct {
 	Meter *metrics.Metrics
 	// Lines hears of each post, beside the log. Optional.
 	Lines *slog.Logger
+	// Tell hears of each push that was posted. Optional.
+	Tell func(context.Context, hosts.Info)
 	// Save keeps the document that was posted last. Optional.
 	Save func(document []byte) error
 }
@@ -76,6 +78,9 @@ func (p *Pushes) Handle(ctx context.Context, r *Run) Outcome {
 		result.Receivers[i].Manual = payload.Manual
 	}
 	p.tell(result)
+	if p.Tell != nil {
+		p.Tell(context.WithoutCancel(ctx), p.Info())
+	}
 	return pushed(result).With(func(ctx context.Context) error {
 		return p.note(ctx, hosts.Pushed{ID: r.ID, At: now, PushResult: result})
 	})

@@ -239,11 +239,12 @@ func TestStopContract(t *testing.T) {
 		b := setup(t)
 		b.srv.Kill()
 		w := worker.New(b.options(done))
-		if err := w.Start(b.ctx); !errors.Is(err, jobs.ErrUnavailable) {
-			t.Errorf("start without Redis: %v, want ErrUnavailable", err)
-		}
 		ctx, cancel := context.WithTimeout(b.ctx, 100*time.Millisecond)
 		defer cancel()
+		err := w.Start(ctx)
+		if !errors.Is(err, jobs.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("start without Redis: %v, want ErrUnavailable and the deadline", err)
+		}
 		select {
 		case err := <-b.stopping(ctx, w):
 			if !errors.Is(err, jobs.ErrUnavailable) {

@@ -118,7 +118,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	}
 	w.fetch.AddHook(&w.weather)
 	w.listen.AddHook(&w.weather)
-	if err := w.beat(ctx); err != nil {
+	if err := w.firstBeat(ctx); err != nil {
 		return err
 	}
 	beatCtx, cancel := context.WithCancel(context.Background())

@@ -62,7 +62,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.PersistentFlags().StringVarP(&e.config, "config", "c", e.get("SWITCHYARD_CONFIG"), "configuration file (or SWITCHYARD_CONFIG); without one, the defaults hold")
-	root.AddCommand(e.serveCommand(), e.demoCommand(), e.toggleCommand(), e.statusCommand(), e.pushCommand(), e.jobsCommand(), e.hostsCommand(), e.healthCommand(), e.keyCommand(), e.configCommand(), e.doctorCommand(), e.modemCommand(), e.redisACLCommand(), e.versionCommand())
+	root.AddCommand(e.serveCommand(), e.demoCommand(), e.toggleCommand(), e.statusCommand(), e.pushCommand(), e.jobsCommand(), e.hostsCommand(), e.healthCommand(), e.keyCommand(), e.tradingCommand(), e.configCommand(), e.doctorCommand(), e.modemCommand(), e.redisACLCommand(), e.versionCommand())
 	err := root.ExecuteContext(ctx)
 	var faults configs.Errors
 	switch {

@@ -184,7 +184,20 @@ type Call struct {
 	Weight, Orders int
 	// Changes: it places or cancels; it isn't only a question.
 	Changes bool
+	// Kind of request, where an exchange limits each kind by itself.
+	Kind string
 }
+
+// The kinds of requests.
+const (
+	KindOrder    = "order"
+	KindLookup   = "lookup" // of an order, where that is apart
+	KindAlgo     = "algo"   // stops, where they are apart
+	KindCancel   = "cancel"
+	KindQuestion = "question" // about the account
+	KindSetup    = "setup"    // how the account is set up
+	KindPublic   = "public"   // about the market
+)
 
 // Usage is what the exchange says has been used of a limit.
 type Usage struct {

@@ -56,6 +56,8 @@ type Error struct {
 	Code   string
 	// Message is the exchange's, or ours in its place.
 	Message string
+	// Account: ErrRate is about the account, not about the address.
+	Account bool
 	// RetryAfter is how long nothing should be sent, with ErrRate and ErrBanned.
 	RetryAfter time.Duration
 	// Settled is when the exchange will no longer take the request, should it be on

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"switchyard/sim/exchanges/matching"
 )
 
 // newAlgoOrder takes a stop of futures. It binds no margin until it is triggered.
@@ -12,8 +14,8 @@ func (s *Server) newAlgoOrder(q query) (any, *refusal) {
 	if q.params["algoType"] != "CONDITIONAL" {
 		return nil, refuse(-1130, "Data sent for parameter 'algoType' is not valid.")
 	}
-	o := &order{algo: true}
-	if no := q.take(o, "triggerPrice", []string{"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"}); no != nil {
+	o := &matching.Order{Apart: true}
+	if no := s.read(q, o, "triggerPrice", []string{"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"}); no != nil {
 		return nil, no
 	}
 	if no := s.ready(q, o, q.params["clientAlgoId"]); no != nil {
@@ -22,40 +24,45 @@ func (s *Server) newAlgoOrder(q query) (any, *refusal) {
 	if no := s.aim(o); no != nil {
 		return nil, no
 	}
-	s.enter(o, q.fill)
-	return o.algoDocument(), nil
+	s.book.Enter(o, q.fill)
+	return algoDocument(o), nil
 }
 
-// becomes has a triggered algo order become an order of its own, with an id of
-// Binance's. Whether there is margin for it is looked at only now.
-func (s *Server) becomes(o *order) {
+// triggered has an algo order become an order of its own, with an id of Binance's.
+// Whether there is margin for it is looked at only now. Other stops are executed as they
+// are.
+func (s *Server) triggered(o *matching.Order) bool {
+	if !o.Apart {
+		return true
+	}
 	kind := "LIMIT"
-	if strings.HasSuffix(o.kind, "_MARKET") {
+	if strings.HasSuffix(o.Kind, "_MARKET") {
 		kind = "MARKET"
 	}
-	x := &order{account: o.account, market: o.market, symbol: o.symbol, side: o.side, kind: kind, tif: o.tif, positionSide: o.positionSide,
-		price: o.price, qty: o.qty, reduceOnly: o.reduceOnly, status: "NEW", from: o.id, created: s.now(), updated: s.now()}
-	o.updated = s.now()
+	x := &matching.Order{Account: o.Account, Place: o.Place, Base: o.Base, Quote: o.Quote, Buy: o.Buy, Kind: kind, Limited: kind == "LIMIT", PositionSide: o.PositionSide,
+		Price: o.Price, Qty: o.Qty, Step: o.Step, ReduceOnly: o.ReduceOnly, From: o.ID, Created: s.now(), Updated: s.now()}
 	if s.afford(x) != nil {
-		o.status = "REJECTED"
-		return
+		s.book.End(o, matching.Rejected)
+		return false
 	}
-	x.clientID = "simalgo" + strconv.FormatInt(o.id, 10)
-	o.status, o.became = "FINISHED", x
-	s.enter(x, decimal.NewFromInt(1))
+	x.ClientID = "simalgo" + strconv.FormatInt(o.ID, 10)
+	s.book.End(o, matching.Finished)
+	o.Became = x
+	s.book.Enter(x, decimal.NewFromInt(1))
+	return false
 }
 
 // algoDocument is an algo order as Binance shows it.
-func (o *order) algoDocument() map[string]any {
+func algoDocument(o *matching.Order) map[string]any {
 	actual := ""
-	if o.became != nil {
-		actual = strconv.FormatInt(o.became.id, 10)
+	if o.Became != nil {
+		actual = strconv.FormatInt(o.Became.ID, 10)
 	}
 	return map[string]any{
-		"algoId": o.id, "clientAlgoId": o.clientID, "algoType": "CONDITIONAL", "orderType": o.kind, "symbol": o.symbol, "side": o.side, "positionSide": o.positionSide,
-		"timeInForce": "GTC", "quantity": o.qty.String(), "algoStatus": o.status, "actualOrderId": actual, "actualPrice": "0.00000",
-		"triggerPrice": o.stop.String(), "price": o.price.String(), "icebergQuantity": "null", "workingType": "CONTRACT_PRICE", "priceMatch": "NONE",
-		"closePosition": false, "priceProtect": false, "reduceOnly": o.reduceOnly, "createTime": o.created.UnixMilli(), "updateTime": o.updated.UnixMilli(),
+		"algoId": o.ID, "clientAlgoId": o.ClientID, "algoType": "CONDITIONAL", "orderType": o.Kind, "symbol": o.Symbol, "side": o.Side(), "positionSide": positionSide(o.PositionSide),
+		"timeInForce": "GTC", "quantity": o.Qty.String(), "algoStatus": o.Status.String(), "actualOrderId": actual, "actualPrice": "0.00000",
+		"triggerPrice": o.Stop.String(), "price": o.Price.String(), "icebergQuantity": "null", "workingType": "CONTRACT_PRICE", "priceMatch": "NONE",
+		"closePosition": false, "priceProtect": false, "reduceOnly": o.ReduceOnly, "createTime": o.Created.UnixMilli(), "updateTime": o.Updated.UnixMilli(),
 		"triggerTime": 0, "goodTillDate": 0,
 	}
 }
@@ -68,13 +75,13 @@ func (s *Server) queryAlgo(q query) (any, *refusal) {
 	case o == nil:
 		return nil, refuse(-2013, "Order does not exist.")
 	}
-	return o.algoDocument(), nil
+	return algoDocument(o), nil
 }
 
 func (s *Server) openAlgos(q query) (any, *refusal) {
 	out := []any{}
 	for _, o := range s.list(q, true) {
-		out = append(out, o.algoDocument())
+		out = append(out, algoDocument(o))
 	}
 	return out, nil
 }
@@ -85,9 +92,9 @@ func (s *Server) cancelAlgo(q query) (any, *refusal) {
 	switch {
 	case no != nil:
 		return nil, no
-	case o == nil || !o.open():
+	case o == nil || !o.Open():
 		return nil, refuse(-2011, "Unknown order sent.")
 	}
-	s.cancel(o)
-	return map[string]any{"algoId": o.id, "clientAlgoId": o.clientID, "code": "200", "msg": "success"}, nil
+	s.book.End(o, matching.Cancelled)
+	return map[string]any{"algoId": o.ID, "clientAlgoId": o.ClientID, "code": "200", "msg": "success"}, nil
 }

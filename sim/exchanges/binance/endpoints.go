@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"switchyard/sim/exchanges/matching"
 )
 
 // endpoint is one call of the API.
@@ -19,22 +21,23 @@ type endpoint struct {
 
 // endpoints by method and path.
 var endpoints = map[string]endpoint{
-	"GET /api/v3/time":          {weight: 1, do: (*Server).time},
-	"GET /api/v3/exchangeInfo":  {weight: 20, optional: []string{"symbol"}, do: (*Server).info},
-	"GET /api/v3/ticker/price":  {weight: 2, mandatory: []string{"symbol"}, do: (*Server).price},
-	"POST /api/v3/order":        {signed: true, order: true, weight: 1, mandatory: []string{"symbol", "side", "type"}, optional: []string{"timeInForce", "quantity", "price", "stopPrice", "newClientOrderId", "newOrderRespType"}, do: (*Server).newSpotOrder},
-	"GET /api/v3/order":         {signed: true, weight: 4, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).queryOrder},
-	"DELETE /api/v3/order":      {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId", "newClientOrderId"}, do: (*Server).cancelOrder},
-	"GET /api/v3/openOrders":    {signed: true, weight: 6, whole: 80, optional: []string{"symbol"}, do: (*Server).openOrders},
-	"DELETE /api/v3/openOrders": {signed: true, weight: 1, mandatory: []string{"symbol"}, do: (*Server).cancelAllSpot},
-	"GET /api/v3/account":       {signed: true, weight: 20, optional: []string{"omitZeroBalances"}, do: (*Server).spotAccount},
-	"GET /fapi/v1/time":         {weight: 1, do: (*Server).time},
-	"GET /fapi/v1/exchangeInfo": {weight: 1, do: (*Server).info},
-	"GET /fapi/v1/ticker/price": {weight: 1, mandatory: []string{"symbol"}, do: (*Server).price},
-	"POST /fapi/v1/order":       {signed: true, order: true, mandatory: []string{"symbol", "side", "type"}, optional: []string{"timeInForce", "quantity", "price", "stopPrice", "reduceOnly", "positionSide", "newClientOrderId", "newOrderRespType"}, do: (*Server).newFuturesOrder},
-	"GET /fapi/v1/order":        {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).queryOrder},
-	"DELETE /fapi/v1/order":     {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).cancelOrder},
-	"GET /fapi/v1/openOrders":   {signed: true, weight: 1, whole: 40, optional: []string{"symbol"}, do: (*Server).openOrders},
+	"GET /api/v3/time":                     {weight: 1, do: (*Server).time},
+	"GET /api/v3/exchangeInfo":             {weight: 20, optional: []string{"symbol"}, do: (*Server).info},
+	"GET /api/v3/ticker/price":             {weight: 2, mandatory: []string{"symbol"}, do: (*Server).price},
+	"POST /api/v3/order":                   {signed: true, order: true, weight: 1, mandatory: []string{"symbol", "side", "type"}, optional: []string{"timeInForce", "quantity", "price", "stopPrice", "newClientOrderId", "newOrderRespType"}, do: (*Server).newSpotOrder},
+	"GET /api/v3/order":                    {signed: true, weight: 4, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).queryOrder},
+	"DELETE /api/v3/order":                 {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId", "newClientOrderId"}, do: (*Server).cancelOrder},
+	"GET /api/v3/openOrders":               {signed: true, weight: 6, whole: 80, optional: []string{"symbol"}, do: (*Server).openOrders},
+	"DELETE /api/v3/openOrders":            {signed: true, weight: 1, mandatory: []string{"symbol"}, do: (*Server).cancelAllSpot},
+	"GET /api/v3/account":                  {signed: true, weight: 20, optional: []string{"omitZeroBalances"}, do: (*Server).spotAccount},
+	"GET /sapi/v1/account/apiRestrictions": {signed: true, weight: 1, do: (*Server).restrictions},
+	"GET /fapi/v1/time":                    {weight: 1, do: (*Server).time},
+	"GET /fapi/v1/exchangeInfo":            {weight: 1, do: (*Server).info},
+	"GET /fapi/v1/ticker/price":            {weight: 1, mandatory: []string{"symbol"}, do: (*Server).price},
+	"POST /fapi/v1/order":                  {signed: true, order: true, mandatory: []string{"symbol", "side", "type"}, optional: []string{"timeInForce", "quantity", "price", "stopPrice", "reduceOnly", "positionSide", "newClientOrderId", "newOrderRespType"}, do: (*Server).newFuturesOrder},
+	"GET /fapi/v1/order":                   {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).queryOrder},
+	"DELETE /fapi/v1/order":                {signed: true, weight: 1, mandatory: []string{"symbol"}, optional: []string{"orderId", "origClientOrderId"}, do: (*Server).cancelOrder},
+	"GET /fapi/v1/openOrders":              {signed: true, weight: 1, whole: 40, optional: []string{"symbol"}, do: (*Server).openOrders},
 	"DELETE /fapi/v1/allOpenOrders": {signed: true, weight: 1, mandatory: []string{"symbol"}, do: func(s *Server, q query) (any, *refusal) {
 		return s.cancelAllFutures(q, false)
 	}},
@@ -93,8 +96,8 @@ func (s *Server) info(q query) (any, *refusal) {
 }
 
 func (s *Server) price(q query) (any, *refusal) {
-	p, ok := s.prices[place{q.market, q.params["symbol"]}]
-	if !ok {
+	p := s.book.Price(matching.Place{Market: q.market, Symbol: q.params["symbol"]})
+	if !p.IsPositive() {
 		return nil, &refusal{http.StatusInternalServerError, -1000, "no price was set"}
 	}
 	out := map[string]any{"symbol": q.params["symbol"], "price": p.StringFixed(8)}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchyard/sim/backstage"
+	"switchyard/sim/exchanges/matching"
 )
 
 // Fault is what goes wrong with a request.
@@ -97,8 +98,8 @@ func (s *Server) control() http.Handler {
 		if !backstage.Read(w, r, &x) {
 			return
 		}
-		for _, market := range []string{Spot, Futures} {
-			if x.Market != "" && x.Market != market {
+		for _, market := range []matching.Market{Spot, Futures} {
+			if x.Market != "" && x.Market != string(market) {
 				continue
 			}
 			if err := s.SetPrice(market, x.Symbol, x.Price); err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"switchyard/sim/exchanges/matching"
 )
 
 // maxBody is what is read of a request.
@@ -40,7 +42,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 type query struct {
 	params  map[string]string
 	account *account
-	market  string
+	market  matching.Market
 	now     time.Time
 	fill    decimal.Decimal // of a new order; 1: wholly
 }
@@ -104,7 +106,7 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, body string, f *Faul
 		return nil, &refusal{http.StatusNotFound, -5000, "Path " + r.URL.Path + ", Method " + r.Method + " is invalid"}
 	}
 	q := query{market: Futures, fill: decimal.NewFromInt(1)}
-	if strings.HasPrefix(r.URL.Path, "/api/") {
+	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/sapi/") {
 		q.market = Spot
 	}
 	if f != nil && f.Fill != "" {
@@ -236,14 +238,14 @@ func (s *Server) take(name string, now time.Time, per time.Duration, n int) (int
 func (s *Server) charge(w http.ResponseWriter, r *http.Request, q query, e endpoint) *refusal {
 	limit := s.opt.Weight
 	if limit == 0 {
-		limit = map[string]int{Spot: 6000, Futures: 2400}[q.market]
+		limit = map[matching.Market]int{Spot: 6000, Futures: 2400}[q.market]
 	}
 	host, _, _ := strings.Cut(r.RemoteAddr, ":")
 	weight := e.weight
 	if e.whole != 0 && q.params["symbol"] == "" {
 		weight = e.whole
 	}
-	used, left := s.take("weight "+q.market+" "+host, q.now, time.Minute, weight)
+	used, left := s.take("weight "+string(q.market)+" "+host, q.now, time.Minute, weight)
 	w.Header().Set("X-MBX-USED-WEIGHT-1M", strconv.Itoa(used))
 	if used <= limit {
 		return nil
@@ -256,15 +258,15 @@ func (s *Server) charge(w http.ResponseWriter, r *http.Request, q query, e endpo
 func (s *Server) count(w http.ResponseWriter, q query) *refusal {
 	limit := s.opt.OrdersPer10s
 	if limit == 0 {
-		limit = map[string]int{Spot: 100, Futures: 300}[q.market]
+		limit = map[matching.Market]int{Spot: 100, Futures: 300}[q.market]
 	}
-	used, left := s.take("orders "+q.market+" "+q.account.key, q.now, 10*time.Second, 1)
+	used, left := s.take("orders "+string(q.market)+" "+q.account.Name, q.now, 10*time.Second, 1)
 	w.Header().Set("X-MBX-ORDER-COUNT-10S", strconv.Itoa(used))
 	long, per := "X-MBX-ORDER-COUNT-1D", 24*time.Hour
 	if q.market == Futures {
 		long, per = "X-MBX-ORDER-COUNT-1M", time.Minute
 	}
-	all, _ := s.take(long+q.account.key, q.now, per, 1)
+	all, _ := s.take(long+q.account.Name, q.now, per, 1)
 	w.Header().Set(long, strconv.Itoa(all))
 	if used <= limit {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"switchyard/sim/backstage"
+	"switchyard/sim/exchanges/matching"
 )
 
 // Account is one API key and what it trades with.
@@ -18,6 +19,8 @@ type Account struct {
 	Spot, Futures map[string]string
 	// Hedge: long and short positions are kept apart.
 	Hedge bool
+	// Withdraw: the key may move money out.
+	Withdraw bool
 }
 
 // Options of a Server.
@@ -46,20 +49,15 @@ type Server struct {
 	mu       sync.Mutex
 	accounts map[string]*account
 	symbols  map[string]Symbol
-	prices   map[place]decimal.Decimal
-	orders   []*order // the oldest first
-	made     int64
+	book     *matching.Book
 	skew     time.Duration
 	used     map[string]*window
 }
 
-// place is a symbol on a market.
-type place struct{ market, symbol string }
-
 // The markets.
 const (
-	Spot    = "spot"
-	Futures = "futures"
+	Spot    = matching.Spot
+	Futures = matching.Futures
 )
 
 // Start listens on addr (host:port, port 0 for a free one).
@@ -70,10 +68,8 @@ func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
 	if opt.Symbols == nil {
 		opt.Symbols = usualSymbols()
 	}
-	s := &Server{
-		opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}, prices: map[place]decimal.Decimal{},
-		used: map[string]*window{},
-	}
+	s := &Server{opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}, used: map[string]*window{}}
+	s.book = &matching.Book{Leverage: opt.Leverage, Now: s.now, Triggered: s.triggered}
 	for _, x := range opt.Symbols {
 		s.symbols[x.Name] = x
 	}
@@ -85,7 +81,7 @@ func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
 		s.accounts[a.Key] = made
 	}
 	for symbol, p := range opt.Prices {
-		for _, market := range []string{Spot, Futures} {
+		for _, market := range []matching.Market{Spot, Futures} {
 			if err := s.SetPrice(market, symbol, p); err != nil {
 				return nil, fmt.Errorf("simulated Binance: %w", err)
 			}
@@ -139,7 +135,7 @@ func (s *Server) SetSkew(d time.Duration) {
 }
 
 // SetPrice sets the last price of a symbol, and executes what it sets off.
-func (s *Server) SetPrice(market, symbol, price string) error {
+func (s *Server) SetPrice(market matching.Market, symbol, price string) error {
 	p, err := decimal.NewFromString(price)
 	if err != nil || !p.IsPositive() {
 		return fmt.Errorf("no price: %q", price)
@@ -149,7 +145,6 @@ func (s *Server) SetPrice(market, symbol, price string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prices[place{market, symbol}] = p
-	s.move(place{market, symbol})
+	s.book.SetPrice(matching.Place{Market: market, Symbol: symbol}, p)
 	return nil
 }

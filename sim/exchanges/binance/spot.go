@@ -1,15 +1,15 @@
 package binance
 
-import "github.com/shopspring/decimal"
+import "switchyard/sim/exchanges/matching"
 
 // newSpotOrder takes an order of spot.
 func (s *Server) newSpotOrder(q query) (any, *refusal) {
-	o := &order{}
-	if no := q.take(o, "stopPrice", []string{"LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"}); no != nil {
+	o := &matching.Order{}
+	if no := s.read(q, o, "stopPrice", []string{"LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"}); no != nil {
 		return nil, no
 	}
 	for _, check := range []func() *refusal{
-		func() *refusal { return s.symbols[o.symbol].check(o, s.prices[place{o.market, o.symbol}]) },
+		func() *refusal { return s.symbols[o.Symbol].check(o, s.book.Price(o.Place)) },
 		func() *refusal { return s.name(o, q.params["newClientOrderId"]) },
 		func() *refusal { return s.aim(o) },
 		func() *refusal { return s.bind(o) },
@@ -18,12 +18,12 @@ func (s *Server) newSpotOrder(q query) (any, *refusal) {
 			return nil, no
 		}
 	}
-	s.enter(o, q.fill)
-	full := o.spotDocument()
+	s.book.Enter(o, q.fill)
+	full := spotDocument(o)
 	full["transactTime"] = q.now.UnixMilli()
 	kind := q.params["newOrderRespType"]
-	if kind == "ACK" || kind == "" && o.conditional() {
-		return map[string]any{"symbol": o.symbol, "orderId": o.id, "orderListId": -1, "clientOrderId": o.clientID, "transactTime": q.now.UnixMilli()}, nil
+	if kind == "ACK" || kind == "" && o.Conditional {
+		return map[string]any{"symbol": o.Symbol, "orderId": o.ID, "orderListId": -1, "clientOrderId": o.ClientID, "transactTime": q.now.UnixMilli()}, nil
 	}
 	for _, name := range []string{"time", "updateTime", "isWorking"} {
 		delete(full, name)
@@ -32,16 +32,16 @@ func (s *Server) newSpotOrder(q query) (any, *refusal) {
 }
 
 // spotDocument is an order as spot shows it.
-func (o *order) spotDocument() map[string]any {
+func spotDocument(o *matching.Order) map[string]any {
 	out := map[string]any{
-		"symbol": o.symbol, "orderId": o.id, "orderListId": -1, "clientOrderId": o.clientID, "price": o.price.StringFixed(8),
-		"origQty": o.qty.StringFixed(8), "executedQty": o.filled.StringFixed(8), "origQuoteOrderQty": "0.000000",
-		"cummulativeQuoteQty": o.quote.StringFixed(8), "status": o.status, "timeInForce": "GTC", "type": o.kind, "side": o.side,
-		"time": o.created.UnixMilli(), "updateTime": o.updated.UnixMilli(), "isWorking": !o.waits(), "workingTime": o.created.UnixMilli(),
+		"symbol": o.Symbol, "orderId": o.ID, "orderListId": -1, "clientOrderId": o.ClientID, "price": o.Price.StringFixed(8),
+		"origQty": o.Qty.StringFixed(8), "executedQty": o.Filled.StringFixed(8), "origQuoteOrderQty": "0.000000",
+		"cummulativeQuoteQty": o.Paid.StringFixed(8), "status": o.Status.String(), "timeInForce": "GTC", "type": o.Kind, "side": o.Side(),
+		"time": o.Created.UnixMilli(), "updateTime": o.Updated.UnixMilli(), "isWorking": !o.Waits(), "workingTime": o.Created.UnixMilli(),
 		"selfTradePreventionMode": "NONE",
 	}
-	if o.conditional() {
-		out["stopPrice"] = o.stop.StringFixed(8)
+	if o.Conditional {
+		out["stopPrice"] = o.Stop.StringFixed(8)
 	}
 	return out
 }
@@ -54,31 +54,31 @@ func (s *Server) queryOrder(q query) (any, *refusal) {
 	case o == nil:
 		return nil, refuse(-2013, "Order does not exist.")
 	}
-	return o.document(), nil
+	return document(o), nil
 }
 
 // document is an order as its market shows it.
-func (o *order) document() map[string]any {
-	if o.market == Spot {
-		return o.spotDocument()
+func document(o *matching.Order) map[string]any {
+	if o.Market == Spot {
+		return spotDocument(o)
 	}
-	return o.futuresDocument()
+	return futuresDocument(o)
 }
 
 func (s *Server) openOrders(q query) (any, *refusal) {
 	out := []any{}
 	for _, o := range s.list(q, false) {
-		out = append(out, o.document())
+		out = append(out, document(o))
 	}
 	return out, nil
 }
 
 // cancelled is a spot order as the answer to its cancellation shows it: what was the
 // client's id is another member there.
-func (o *order) cancelled(q query) map[string]any {
-	d := o.document()
-	if o.market == Spot {
-		d["origClientOrderId"], d["clientOrderId"], d["transactTime"] = o.clientID, "simcancel", q.now.UnixMilli()
+func cancelled(o *matching.Order, q query) map[string]any {
+	d := document(o)
+	if o.Market == Spot {
+		d["origClientOrderId"], d["clientOrderId"], d["transactTime"] = o.ClientID, "simcancel", q.now.UnixMilli()
 		for _, name := range []string{"time", "updateTime", "isWorking", "workingTime"} {
 			delete(d, name)
 		}
@@ -91,18 +91,18 @@ func (s *Server) cancelOrder(q query) (any, *refusal) {
 	switch {
 	case no != nil:
 		return nil, no
-	case o == nil || !o.open():
+	case o == nil || !o.Open():
 		return nil, refuse(-2011, "Unknown order sent.")
 	}
-	s.cancel(o)
-	return o.cancelled(q), nil
+	s.book.End(o, matching.Cancelled)
+	return cancelled(o, q), nil
 }
 
 func (s *Server) cancelAllSpot(q query) (any, *refusal) {
 	out := []any{}
 	for _, o := range s.list(q, false) {
-		s.cancel(o)
-		out = append(out, o.cancelled(q))
+		s.book.End(o, matching.Cancelled)
+		out = append(out, cancelled(o, q))
 	}
 	if len(out) == 0 {
 		return nil, refuse(-2011, "Unknown order sent.")
@@ -112,14 +112,22 @@ func (s *Server) cancelAllSpot(q query) (any, *refusal) {
 
 func (s *Server) spotAccount(q query) (any, *refusal) {
 	list := []any{}
-	for asset, p := range q.account.spot {
-		if q.params["omitZeroBalances"] == "true" && p.free.Add(p.locked).Equal(decimal.Decimal{}) {
+	for asset, p := range q.account.Spot {
+		if q.params["omitZeroBalances"] == "true" && p.Total().IsZero() {
 			continue
 		}
-		list = append(list, map[string]string{"asset": asset, "free": p.free.StringFixed(8), "locked": p.locked.StringFixed(8)})
+		list = append(list, map[string]string{"asset": asset, "free": p.Free.StringFixed(8), "locked": p.Locked.StringFixed(8)})
 	}
 	return map[string]any{
 		"makerCommission": 0, "takerCommission": 0, "canTrade": true, "canWithdraw": false, "canDeposit": true, "accountType": "SPOT",
 		"updateTime": q.now.UnixMilli(), "balances": list, "permissions": []string{"SPOT"}, "uid": 1,
+	}, nil
+}
+
+// restrictions is what the key may do.
+func (s *Server) restrictions(q query) (any, *refusal) {
+	return map[string]any{
+		"ipRestrict": true, "createTime": q.now.UnixMilli(), "enableReading": true, "enableWithdrawals": q.account.withdraw, "enableInternalTransfer": false,
+		"enableMargin": false, "enableFutures": true, "permitsUniversalTransfer": false, "enableVanillaOptions": false, "enableSpotAndMarginTrading": true,
 	}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"switchyard/sim/exchanges/matching"
 )
 
 // Symbol is what can be traded, on both markets.
@@ -31,7 +33,7 @@ func usualSymbols() []Symbol {
 	}
 }
 
-func (x Symbol) on(market string) Filters {
+func (x Symbol) on(market matching.Market) Filters {
 	if market == Spot {
 		return x.Spot
 	}
@@ -39,7 +41,7 @@ func (x Symbol) on(market string) Filters {
 }
 
 // info is the symbol in exchangeInfo.
-func (x Symbol) info(market string) map[string]any {
+func (x Symbol) info(market matching.Market) map[string]any {
 	f := x.on(market)
 	price := map[string]any{"filterType": "PRICE_FILTER", "minPrice": f.Tick, "maxPrice": "1000000", "tickSize": f.Tick}
 	lot := map[string]any{"filterType": "LOT_SIZE", "minQty": f.MinQty, "maxQty": f.MaxQty, "stepSize": f.Step}
@@ -66,22 +68,22 @@ func (x Symbol) info(market string) map[string]any {
 }
 
 // check applies the filters to an order, with the codes of its market.
-func (x Symbol) check(o *order, last decimal.Decimal) *refusal {
-	f := x.on(o.market)
+func (x Symbol) check(o *matching.Order, last decimal.Decimal) *refusal {
+	f := x.on(o.Market)
 	tick, step := dec(f.Tick), dec(f.Step)
-	for name, v := range map[string]decimal.Decimal{"price": o.price, "stopPrice": o.stop, "quantity": o.qty} {
+	for name, v := range map[string]decimal.Decimal{"price": o.Price, "stopPrice": o.Stop, "quantity": o.Qty} {
 		if _, digits, _ := strings.Cut(v.String(), "."); len(digits) > 8 {
 			return refuse(-1111, "Parameter '"+name+"' has too much precision.")
 		}
 	}
-	spot := o.market == Spot
+	spot := o.Market == Spot
 	pick := func(code int, msg, filter string) *refusal {
 		if spot {
 			return refuse(-1013, "Filter failure: "+filter)
 		}
 		return refuse(code, msg)
 	}
-	for _, p := range []decimal.Decimal{o.price, o.stop} {
+	for _, p := range []decimal.Decimal{o.Price, o.Stop} {
 		switch {
 		case p.IsNegative():
 			return pick(-4001, "Price less than 0.", "PRICE_FILTER")
@@ -92,25 +94,25 @@ func (x Symbol) check(o *order, last decimal.Decimal) *refusal {
 		}
 	}
 	switch {
-	case !o.qty.IsPositive():
+	case !o.Qty.IsPositive():
 		return pick(-4003, "Quantity less than or equal to zero.", "LOT_SIZE")
-	case o.qty.LessThan(dec(f.MinQty)):
+	case o.Qty.LessThan(dec(f.MinQty)):
 		return pick(-4004, "Quantity less than min quantity.", "LOT_SIZE")
-	case o.qty.GreaterThan(dec(f.MaxQty)):
+	case o.Qty.GreaterThan(dec(f.MaxQty)):
 		return pick(-4005, "Quantity greater than max quantity.", "LOT_SIZE")
-	case !o.qty.Mod(step).IsZero():
+	case !o.Qty.Mod(step).IsZero():
 		return pick(-4023, "Qty not increased by step size.", "LOT_SIZE")
-	case !o.limited() && o.qty.GreaterThan(dec(f.MarketMaxQty)):
+	case !o.Limited && o.Qty.GreaterThan(dec(f.MarketMaxQty)):
 		return pick(-4005, "Quantity greater than max quantity.", "MARKET_LOT_SIZE")
 	}
 	price := last
 	switch {
-	case o.limited():
-		price = o.price
-	case o.waits():
-		price = o.stop
+	case o.Limited:
+		price = o.Price
+	case o.Waits():
+		price = o.Stop
 	}
-	if price.Mul(o.qty).LessThan(dec(f.MinNotional)) && (spot || !o.reduceOnly) {
+	if price.Mul(o.Qty).LessThan(dec(f.MinNotional)) && (spot || !o.ReduceOnly) {
 		return pick(-4164, "Order's notional must be no smaller than "+f.MinNotional+" (unless you choose reduce only).", "NOTIONAL")
 	}
 	return nil

@@ -9,24 +9,25 @@ import (
 	"github.com/shopspring/decimal"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // algoDocument is an algo order. Once triggered, the order it became has an id and a
 // life of its own.
 type algoDocument struct {
-	AlgoID        text   `json:"algoId"`
-	ClientAlgoID  string `json:"clientAlgoId"`
-	OrderType     string `json:"orderType"`
-	Symbol        string `json:"symbol"`
-	Side          string `json:"side"`
-	PositionSide  string `json:"positionSide"`
-	Quantity      number `json:"quantity"`
-	Status        string `json:"algoStatus"`
-	ActualOrderID text   `json:"actualOrderId"`
-	TriggerPrice  number `json:"triggerPrice"`
-	Price         number `json:"price"`
-	ReduceOnly    bool   `json:"reduceOnly"`
-	UpdateTime    int64  `json:"updateTime"`
+	AlgoID        wire.Text   `json:"algoId"`
+	ClientAlgoID  string      `json:"clientAlgoId"`
+	OrderType     string      `json:"orderType"`
+	Symbol        string      `json:"symbol"`
+	Side          string      `json:"side"`
+	PositionSide  string      `json:"positionSide"`
+	Quantity      wire.Number `json:"quantity"`
+	Status        string      `json:"algoStatus"`
+	ActualOrderID wire.Text   `json:"actualOrderId"`
+	TriggerPrice  wire.Number `json:"triggerPrice"`
+	Price         wire.Number `json:"price"`
+	ReduceOnly    bool        `json:"reduceOnly"`
+	UpdateTime    int64       `json:"updateTime"`
 }
 
 // triggered returns the id of the order it became.
@@ -67,7 +68,7 @@ func (m futures) placeAlgo(ctx context.Context, o exchange.Order) (exchange.Stat
 	if up == (o.Side == exchange.Buy) {
 		kind = "STOP"
 	}
-	p := append(params{{"algoType", "CONDITIONAL"}}, m.common(o)...)
+	p := append(wire.Query{{"algoType", "CONDITIONAL"}}, m.common(o)...)
 	if o.Type == exchange.StopLimit {
 		p = append(p, [2]string{"timeInForce", "GTC"}, [2]string{"price", o.Price.String()})
 	} else {
@@ -91,7 +92,7 @@ func (m futures) placeAlgo(ctx context.Context, o exchange.Order) (exchange.Stat
 func (m futures) algo(ctx context.Context, r exchange.Ref) (algoDocument, error) {
 	var d algoDocument
 	err := m.call(ctx, request{op: "asking for " + r.ClientID, method: http.MethodGet, path: "/fapi/v1/algoOrder", weight: 1, signed: true,
-		params: params{{"clientAlgoId", r.ClientID}}}, &d)
+		params: wire.Query{{"clientAlgoId", r.ClientID}}}, &d)
 	return d, err
 }
 
@@ -117,7 +118,7 @@ func (m futures) queryAlgo(ctx context.Context, r exchange.Ref) (exchange.State,
 	return s, nil
 }
 
-func (m futures) openAlgos(ctx context.Context, p params, weight int) ([]exchange.State, error) {
+func (m futures) openAlgos(ctx context.Context, p wire.Query, weight int) ([]exchange.State, error) {
 	var list []algoDocument
 	err := m.call(ctx, request{op: "open stops", method: http.MethodGet, path: "/fapi/v1/openAlgoOrders", weight: weight, params: p, signed: true}, &list)
 	if err != nil {
@@ -134,7 +135,7 @@ func (m futures) openAlgos(ctx context.Context, p params, weight int) ([]exchang
 func (m futures) cancelAlgo(ctx context.Context, r exchange.Ref) (exchange.State, error) {
 	var gone struct{}
 	err := m.call(ctx, request{op: "cancelling " + r.ClientID, method: http.MethodDelete, path: "/fapi/v1/algoOrder", weight: 1, signed: true, changes: true,
-		params: params{{"clientAlgoId", r.ClientID}}}, &gone)
+		params: wire.Query{{"clientAlgoId", r.ClientID}}}, &gone)
 	switch {
 	case err == nil:
 		return exchange.State{Order: exchange.Order{ClientID: r.ClientID, Symbol: r.Symbol, Type: r.Type}, Status: exchange.CancelledOrder}, nil

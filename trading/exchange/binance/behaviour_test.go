@@ -20,60 +20,6 @@ import (
 	"switchyard/trading/exchange/binance"
 )
 
-// Ensure in hedge mode an order opens and closes the side that it names, and one
-// that names none, or one in one-way mode that names one, is refused as that.
-func TestHedgeMode(t *testing.T) {
-	t.Parallel()
-	s, c := start(t, exchange.Futures, func(o *sim.Options, _ *binance.Options) { o.Accounts[0].Hedge = true })
-	if hedged, err := c.Hedged(t.Context()); !hedged || err != nil {
-		t.Fatalf("hedged %v, %v", hedged, err)
-	}
-	o := buy
-	if _, err := c.Place(t.Context(), o); !errors.Is(err, exchange.ErrPositionMode) {
-		t.Errorf("without a side: %v", err)
-	}
-	step := func(id string, side exchange.Side, of exchange.PositionSide, reduce bool, kind exchange.Type, quantity string) error {
-		_, err := c.Place(t.Context(), exchange.Order{ClientID: id, Symbol: "BTCUSDT", Side: side, Type: kind, PositionSide: of, Quantity: d(quantity), StopPrice: d("90000"), ReduceOnly: reduce})
-		return err
-	}
-	for _, err := range []error{
-		step("h1", exchange.Buy, exchange.Long, false, exchange.MarketOrder, "0.03"),
-		step("h2", exchange.Sell, exchange.Short, false, exchange.MarketOrder, "0.02"),
-		step("h3", exchange.Sell, exchange.Long, true, exchange.MarketOrder, "0.01"),
-		step("h4", exchange.Sell, exchange.Long, true, exchange.StopMarket, "0.02"),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := step("h5", exchange.Buy, exchange.Short, true, exchange.MarketOrder, "0.5"); !errors.Is(err, exchange.ErrRefused) {
-		t.Errorf("closing more than there is: %v", err)
-	}
-	list, err := c.Positions(t.Context(), "BTCUSDT")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[exchange.PositionSide]string{}
-	for _, p := range list {
-		got[p.Side] = p.Quantity.String() + " of " + p.Available.String()
-	}
-	if len(list) != 2 || got[exchange.Long] != "0.02 of 0.02" || got[exchange.Short] != "-0.02 of 0.02" {
-		t.Errorf("positions %v", got)
-	}
-	if err := s.SetPrice(sim.Futures, "BTCUSDT", "89000"); err != nil {
-		t.Fatal(err)
-	}
-	if list, err = c.Positions(t.Context(), "BTCUSDT"); err != nil || len(list) != 1 || list[0].Side != exchange.Short {
-		t.Errorf("after the stop: %+v, %v", list, err)
-	}
-
-	_, oneWay := start(t, exchange.Futures, nil)
-	o.PositionSide = exchange.Long
-	if _, err := oneWay.Place(t.Context(), o); !errors.Is(err, exchange.ErrPositionMode) {
-		t.Errorf("with a side in one-way mode: %v", err)
-	}
-}
-
 // Ensure CancelAll leaves nothing of the symbol, stops included, and touches no other;
 // with nothing open it is done at once.
 func TestCancelAll(t *testing.T) {

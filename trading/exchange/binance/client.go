@@ -2,16 +2,17 @@ package binance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"switchyard/configs"
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // Where Binance's APIs are. Test networks and demo trading differ in nothing else.
@@ -42,23 +43,16 @@ type Options struct {
 	// refusal because of them has them read anew.
 	RulesFor  time.Duration
 	UserAgent string
-	// Before is asked directly before every request; its error ends the call, is
-	// returned as it is, and nothing was sent. Optional.
-	Before func(context.Context, exchange.Call) error
-	// Observe is told what Binance says has been used of its limits. Optional.
-	Observe func(exchange.Usage)
+	exchange.Hooks
 }
 
 // Client is one account on one market. Make one with New, and Close it.
 type Client struct {
 	opt    Options
 	market market
-	http   *http.Client
-	clock  clock
-
-	mu    sync.Mutex
-	rules map[string]exchange.Rules
-	fresh map[string]time.Time // when they were read
+	sender *wire.Sender
+	clock  wire.Clock
+	memory *wire.Memory
 }
 
 // market is what differs between the two.
@@ -82,7 +76,7 @@ var _ exchange.Exchange = (*Client)(nil)
 
 // New returns a client. It sends nothing before it is asked something.
 func New(opt Options) (*Client, error) {
-	c := &Client{opt: opt, rules: map[string]exchange.Rules{}, fresh: map[string]time.Time{}}
+	c := &Client{opt: opt}
 	base := ""
 	switch opt.Market {
 	case exchange.Spot:
@@ -105,22 +99,12 @@ func New(opt Options) (*Client, error) {
 	if c.opt.RulesFor <= 0 {
 		c.opt.RulesFor = time.Hour
 	}
-	if c.opt.Transport == nil {
-		t := &http.Transport{}
-		if usual, ok := http.DefaultTransport.(*http.Transport); ok { // as it is, unless a program has another one
-			t = usual.Clone()
-		}
-		// An order on a connection that the other side is just closing has an unknown
-		// outcome, so idle ones are closed before Binance does it.
-		t.IdleConnTimeout = 30 * time.Second
-		c.opt.Transport = t
-	}
-	c.http = &http.Client{Transport: c.opt.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.sender, c.memory = wire.NewSender(c.opt.Transport, c.opt.Timeout), wire.NewMemory(c.opt.RulesFor)
 	return c, nil
 }
 
 // Close lets go of the connections. Requests under way are not waited for.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.sender.Close() }
 
 // Place implements exchange.Exchange.
 func (c *Client) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
@@ -128,8 +112,11 @@ func (c *Client) Place(ctx context.Context, o exchange.Order) (exchange.State, e
 		return exchange.State{}, err
 	}
 	s, err := c.market.place(ctx, o)
-	if staleRules(err) {
-		c.forget(o.Symbol)
+	switch {
+	case staleRules(err):
+		c.memory.Forget(o.Symbol)
+	case errors.Is(err, exchange.ErrPositionMode):
+		c.memory.ForgetMode() // somebody has changed it
 	}
 	return s, err
 }
@@ -172,19 +159,29 @@ func (c *Client) Positions(ctx context.Context, symbol string) ([]exchange.Posit
 }
 
 // Hedged implements exchange.Exchange.
-func (c *Client) Hedged(ctx context.Context) (bool, error) { return c.market.hedged(ctx) }
+func (c *Client) Hedged(ctx context.Context) (bool, error) {
+	if hedged, ok := c.memory.Hedged(); ok {
+		return hedged, nil
+	}
+	now := time.Now()
+	hedged, err := c.market.hedged(ctx)
+	if err == nil {
+		c.memory.KeepMode(hedged, now)
+	}
+	return hedged, err
+}
 
 // Price implements exchange.Exchange.
 func (c *Client) Price(ctx context.Context, symbol string) (decimal.Decimal, error) {
 	var d struct {
-		Price number `json:"price"`
+		Price wire.Number `json:"price"`
 	}
 	weight := 2
 	if c.opt.Market == exchange.Futures {
 		weight = 1
 	}
 	err := c.call(ctx, request{op: "price of " + symbol, method: http.MethodGet, path: c.market.paths().price, weight: weight,
-		params: params{{"symbol", symbol}}}, &d)
+		params: wire.Query{{"symbol", symbol}}}, &d)
 	if err == nil && !d.Price.IsPositive() {
 		err = &exchange.Error{Kind: exchange.ErrUnavailable, Op: "price of " + symbol, Message: "Binance's answer has no price"}
 	}
@@ -193,5 +190,5 @@ func (c *Client) Price(ctx context.Context, symbol string) (decimal.Decimal, err
 
 // ServerTime implements exchange.Exchange.
 func (c *Client) ServerTime(ctx context.Context) (time.Time, error) {
-	return c.serverTime(ctx)
+	return c.clock.Set(ctx, c.askTime)
 }

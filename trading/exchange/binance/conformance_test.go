@@ -52,10 +52,22 @@ func TestSpotConforms(t *testing.T) { conforms(t, exchange.Spot) }
 // Ensure futures do what is asked of every exchange.
 func TestFuturesConform(t *testing.T) { conforms(t, exchange.Futures) }
 
+// Ensure an account that keeps long and short apart does.
+func TestHedgedConforms(t *testing.T) {
+	t.Parallel()
+	exchangetest.RunHedged(t, world(exchange.Futures, true))
+}
+
 func conforms(t *testing.T, market exchange.Market) {
 	t.Parallel()
-	exchangetest.Run(t, func(t *testing.T) exchangetest.World {
-		s, c := start(t, market, nil)
+	exchangetest.Run(t, world(market, false))
+}
+
+// world makes an exchange with nothing on it.
+func world(market exchange.Market, hedge bool) func(*testing.T) exchangetest.World {
+	return func(t *testing.T) exchangetest.World {
+		t.Helper()
+		s, c := start(t, market, func(o *sim.Options, _ *binance.Options) { o.Accounts[0].Hedge = hedge })
 		where := sim.Spot
 		if market == exchange.Futures {
 			where = sim.Futures
@@ -84,5 +96,5 @@ func conforms(t *testing.T, market exchange.Market) {
 			Skew:  func(d time.Duration) { s.SetSkew(d) },
 			Fill:  func(part string) { next(sim.Fault{Fill: part}) },
 		}
-	})
+	}
 }

@@ -1,68 +1,35 @@
 package binance
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
-
-// number is a decimal in an answer, as text or as a JSON number.
-type number struct{ decimal.Decimal }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (n *number) UnmarshalJSON(b []byte) error {
-	var t text
-	if err := t.UnmarshalJSON(b); err != nil {
-		return err
-	}
-	d, err := exchange.ParseDecimal(string(t))
-	n.Decimal = d
-	return err
-}
-
-// text is a member that is a string in some answers and a number in others.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err == nil { // null too
-		*t = text(s)
-		return nil
-	}
-	var n json.Number
-	if err := json.Unmarshal(b, &n); err != nil {
-		return fmt.Errorf("neither text nor number: %.40s", b)
-	}
-	*t = text(n)
-	return nil
-}
 
 // orderDocument is an order in the answers of both markets.
 type orderDocument struct {
-	Symbol            string `json:"symbol"`
-	OrderID           text   `json:"orderId"`
-	ClientOrderID     string `json:"clientOrderId"`
-	OrigClientOrderID string `json:"origClientOrderId"` // of a cancelled spot order
-	Side              string `json:"side"`
-	PositionSide      string `json:"positionSide"`
-	Type              string `json:"type"`
-	Status            string `json:"status"`
-	Price             number `json:"price"`
-	StopPrice         number `json:"stopPrice"`
-	OrigQty           number `json:"origQty"`
-	ExecutedQty       number `json:"executedQty"`
-	QuoteQty          number `json:"cummulativeQuoteQty"` // spot
-	CumQuote          number `json:"cumQuote"`            // futures
-	AvgPrice          number `json:"avgPrice"`            // futures
-	ReduceOnly        bool   `json:"reduceOnly"`
-	UpdateTime        int64  `json:"updateTime"`
-	TransactTime      int64  `json:"transactTime"`
+	Symbol            string      `json:"symbol"`
+	OrderID           wire.Text   `json:"orderId"`
+	ClientOrderID     string      `json:"clientOrderId"`
+	OrigClientOrderID string      `json:"origClientOrderId"` // of a cancelled spot order
+	Side              string      `json:"side"`
+	PositionSide      string      `json:"positionSide"`
+	Type              string      `json:"type"`
+	Status            string      `json:"status"`
+	Price             wire.Number `json:"price"`
+	StopPrice         wire.Number `json:"stopPrice"`
+	OrigQty           wire.Number `json:"origQty"`
+	ExecutedQty       wire.Number `json:"executedQty"`
+	QuoteQty          wire.Number `json:"cummulativeQuoteQty"` // spot
+	CumQuote          wire.Number `json:"cumQuote"`            // futures
+	AvgPrice          wire.Number `json:"avgPrice"`            // futures
+	ReduceOnly        bool        `json:"reduceOnly"`
+	UpdateTime        int64       `json:"updateTime"`
+	TransactTime      int64       `json:"transactTime"`
 }
 
 // statuses by Binance's words.

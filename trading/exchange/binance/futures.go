@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // futures is the market of USD-M futures.
@@ -29,8 +30,8 @@ func (m futures) place(ctx context.Context, o exchange.Order) (exchange.State, e
 
 // common is what orders of both kinds have. In hedge mode Binance refuses reduceOnly:
 // the position's side says it already.
-func (futures) common(o exchange.Order) params {
-	p := params{{"symbol", o.Symbol}, {"side", strings.ToUpper(string(o.Side))}, {"quantity", o.Quantity.String()}}
+func (futures) common(o exchange.Order) wire.Query {
+	p := wire.Query{{"symbol", o.Symbol}, {"side", strings.ToUpper(string(o.Side))}, {"quantity", o.Quantity.String()}}
 	switch {
 	case o.PositionSide != exchange.OneWay:
 		p = append(p, [2]string{"positionSide", string(o.PositionSide)})
@@ -55,7 +56,7 @@ func (m futures) query(ctx context.Context, r exchange.Ref) (exchange.State, err
 func (m futures) queryOrder(ctx context.Context, r exchange.Ref, by, id string) (exchange.State, error) {
 	var d orderDocument
 	err := m.call(ctx, request{op: "asking for " + r.ClientID, method: http.MethodGet, path: "/fapi/v1/order", weight: 1, signed: true,
-		params: params{{"symbol", r.Symbol}, {by, id}}}, &d)
+		params: wire.Query{{"symbol", r.Symbol}, {by, id}}}, &d)
 	if err != nil {
 		return exchange.State{}, err
 	}
@@ -63,9 +64,9 @@ func (m futures) queryOrder(ctx context.Context, r exchange.Ref, by, id string) 
 }
 
 func (m futures) open(ctx context.Context, symbol string) ([]exchange.State, error) {
-	p, weight := params{}, 40
+	p, weight := wire.Query{}, 40
 	if symbol != "" {
-		p, weight = params{{"symbol", symbol}}, 1
+		p, weight = wire.Query{{"symbol", symbol}}, 1
 	}
 	var list []orderDocument
 	err := m.call(ctx, request{op: "open orders", method: http.MethodGet, path: "/fapi/v1/openOrders", weight: weight, params: p, signed: true}, &list)
@@ -93,7 +94,7 @@ func (m futures) cancel(ctx context.Context, r exchange.Ref) (exchange.State, er
 func (m futures) cancelOrder(ctx context.Context, r exchange.Ref, by, id string) (exchange.State, error) {
 	var d orderDocument
 	err := m.call(ctx, request{op: "cancelling " + r.ClientID, method: http.MethodDelete, path: "/fapi/v1/order", weight: 1, signed: true, changes: true,
-		params: params{{"symbol", r.Symbol}, {by, id}}}, &d)
+		params: wire.Query{{"symbol", r.Symbol}, {by, id}}}, &d)
 	if err != nil {
 		return exchange.State{}, err
 	}
@@ -107,7 +108,7 @@ func (m futures) cancelAll(ctx context.Context, symbol string) error {
 	for _, path := range []string{"/fapi/v1/allOpenOrders", "/fapi/v1/algoOpenOrders"} {
 		var d struct{}
 		err := m.call(ctx, request{op: "cancelling all of " + symbol, method: http.MethodDelete, path: path, weight: 1, signed: true, changes: true,
-			params: params{{"symbol", symbol}}}, &d)
+			params: wire.Query{{"symbol", symbol}}}, &d)
 		if !errors.Is(err, exchange.ErrNotFound) {
 			all = errors.Join(all, err)
 		}
@@ -117,9 +118,9 @@ func (m futures) cancelAll(ctx context.Context, symbol string) error {
 
 func (m futures) balance(ctx context.Context, asset string) (exchange.Balance, error) {
 	var list []struct {
-		Asset     string `json:"asset"`
-		Balance   number `json:"balance"`
-		Available number `json:"availableBalance"`
+		Asset     string      `json:"asset"`
+		Balance   wire.Number `json:"balance"`
+		Available wire.Number `json:"availableBalance"`
 	}
 	err := m.call(ctx, request{op: "balance of " + asset, method: http.MethodGet, path: "/fapi/v3/balance", weight: 5, signed: true}, &list)
 	if err != nil {
@@ -135,13 +136,13 @@ func (m futures) balance(ctx context.Context, asset string) (exchange.Balance, e
 
 func (m futures) positions(ctx context.Context, symbol string) ([]exchange.Position, error) {
 	var list []struct {
-		Symbol       string `json:"symbol"`
-		PositionSide string `json:"positionSide"`
-		PositionAmt  number `json:"positionAmt"`
-		EntryPrice   number `json:"entryPrice"`
+		Symbol       string      `json:"symbol"`
+		PositionSide string      `json:"positionSide"`
+		PositionAmt  wire.Number `json:"positionAmt"`
+		EntryPrice   wire.Number `json:"entryPrice"`
 	}
 	err := m.call(ctx, request{op: "position in " + symbol, method: http.MethodGet, path: "/fapi/v3/positionRisk", weight: 5, signed: true,
-		params: params{{"symbol", symbol}}}, &list)
+		params: wire.Query{{"symbol", symbol}}}, &list)
 	if err != nil {
 		return nil, err
 	}

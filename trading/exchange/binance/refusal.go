@@ -9,16 +9,14 @@ import (
 	"time"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // refusalBody is an answer that says no.
 type refusalBody struct {
-	Code text   `json:"code"`
-	Msg  string `json:"msg"`
+	Code wire.Text `json:"code"`
+	Msg  string    `json:"msg"`
 }
-
-// maxMessage is how much of Binance's words an error repeats.
-const maxMessage = 300
 
 // Where Binance doesn't say for how long.
 const (
@@ -27,28 +25,21 @@ const (
 )
 
 // refusal is the error for an answer that isn't good.
-func (c *Client) refusal(r request, resp *http.Response, answer []byte) error {
+func (c *Client) refusal(r request, resp wire.Answer) error {
 	var no refusalBody
-	if err := json.Unmarshal(answer, &no); err != nil {
+	if err := json.Unmarshal(resp.Body, &no); err != nil {
 		no = refusalBody{} // a page of some proxy; the status has to do
 	}
-	e := &exchange.Error{Op: r.op, Status: resp.StatusCode, Code: string(no.Code), Message: no.Msg}
-	e.Kind = kind(r, resp.StatusCode, e.Code, no.Msg)
+	e := &exchange.Error{Op: r.op, Status: resp.Status, Code: string(no.Code), Message: wire.Words(no.Msg, c.opt.Key.Reveal(), c.opt.Secret.Reveal())}
+	e.Kind = kind(r, resp.Status, e.Code, no.Msg)
 	switch {
 	case errors.Is(e, exchange.ErrRate):
 		e.RetryAfter = retryAfter(resp.Header, usualWait)
+		e.Account = e.Code == "-1015"
 	case errors.Is(e, exchange.ErrBanned):
 		e.RetryAfter = retryAfter(resp.Header, usualBan)
 	case errors.Is(e, exchange.ErrUnknownOutcome):
 		e.Settled = r.settled
-	}
-	for _, secret := range []string{c.opt.Key.Reveal(), c.opt.Secret.Reveal()} {
-		if secret != "" {
-			e.Message = strings.ReplaceAll(e.Message, secret, "[redacted]")
-		}
-	}
-	if len(e.Message) > maxMessage {
-		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "") + "…"
 	}
 	return e
 }

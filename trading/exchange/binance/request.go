@@ -9,49 +9,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
-
-// maxAnswer is how much of an answer is read; the list of all symbols, by far the
-// longest, is a third of it.
-const maxAnswer = 48 << 20
 
 // request is one call of the API.
 type request struct {
 	op, method, path string
 	weight, orders   int
-	params           params
+	params           wire.Query
 	signed           bool
 	// changes: it places or cancels, so that an answer that doesn't come leaves
 	// the outcome unknown.
 	changes bool
 	// settled is from when on Binance refuses it as too late.
 	settled time.Time
-}
-
-// params in the order they are sent in.
-type params [][2]string
-
-// encode percent-encodes them; Binance checks the signature of exactly these bytes.
-func (p params) encode() string {
-	var b strings.Builder
-	for i, kv := range p {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(url.QueryEscape(kv[0]) + "=" + url.QueryEscape(kv[1]))
-	}
-	return b.String()
 }
 
 // Sign returns the signature of an encoded query.
@@ -65,33 +43,41 @@ func Sign(secret, query string) string {
 func (c *Client) call(ctx context.Context, r request, out any) error {
 	err := c.send(ctx, r, out)
 	if r.signed && errors.Is(err, exchange.ErrClock) {
-		c.mistrustClock()
+		c.clock.Mistrust()
 		return c.send(ctx, r, out)
 	}
 	return err
 }
 
 func (c *Client) send(ctx context.Context, r request, out any) error {
-	query := r.params.encode()
-	if r.signed {
-		now, err := c.stamp(ctx)
-		if err != nil {
+	query := r.params.Encode()
+	if r.signed { // Whoever stands in Before may wait for long; so the time is had before and told after.
+		if _, err := c.clock.Now(ctx, c.askTime); err != nil {
 			return fmt.Errorf("%s: %w", r.op, err)
 		}
-		p := slices.Concat(r.params, params{
-			{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, {"timestamp", strconv.FormatInt(now, 10)},
-		})
-		r.settled = c.settled()
-		query = p.encode()
-		query += "&signature=" + Sign(c.opt.Secret.Reveal(), query)
 	}
 	if c.opt.Before != nil {
 		if err := c.opt.Before(ctx, exchange.Call{Name: r.method + " " + r.path, Weight: r.weight, Orders: r.orders, Changes: r.changes}); err != nil {
 			return err
 		}
 	}
+	if r.signed {
+		now, err := c.clock.Now(ctx, c.askTime)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.op, err)
+		}
+		p := slices.Concat(r.params, wire.Query{
+			{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, {"timestamp", strconv.FormatInt(now.UnixMilli(), 10)},
+		})
+		r.settled = c.settled()
+		query = p.Encode()
+		query += "&signature=" + Sign(c.opt.Secret.Reveal(), query)
+	}
 	answer, err := c.exchange(ctx, r, query)
 	if err != nil {
+		if c.opt.Refused != nil && (errors.Is(err, exchange.ErrRate) || errors.Is(err, exchange.ErrBanned)) {
+			c.opt.Refused(err)
+		}
 		return err
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
@@ -103,51 +89,35 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 
 // exchange sends an encoded query and returns the body of a good answer.
 func (c *Client) exchange(ctx context.Context, r request, query string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opt.Timeout)
-	defer cancel()
-	// Nothing can have arrived where a connection was asked for and none was had.
-	// Without a trace (somebody's own transport) it may have.
-	var asked, got atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	})
-
-	target, body := c.opt.BaseURL+r.path, io.Reader(nil)
+	target, body, header := c.opt.BaseURL+r.path, "", http.Header{}
 	if r.method == http.MethodPost {
-		body = strings.NewReader(query)
+		body = query
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	} else if query != "" {
 		target += "?" + query
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
-	if err != nil {
-		return nil, r.failure(exchange.ErrRefused, false, "the address of the API is no URL", nil)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
 	if c.opt.UserAgent != "" {
-		req.Header.Set("User-Agent", c.opt.UserAgent)
+		header.Set("User-Agent", c.opt.UserAgent)
 	}
 	if r.signed {
-		req.Header.Set("X-MBX-APIKEY", c.opt.Key.Reveal())
+		header.Set("X-MBX-APIKEY", c.opt.Key.Reveal())
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, r.failure(exchange.ErrUnavailable, got.Load() || !asked.Load(), "", bare(ctx, err))
+	resp, err := c.sender.Do(ctx, r.method, target, header, body)
+	f, failed := errors.AsType[*wire.BrokenError](err)
+	if failed && !f.Cut {
+		return nil, r.failure(exchange.ErrUnavailable, f.Sent, "", f.Err)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	c.observe(resp.Header)
-	if resp.StatusCode/100 != 2 {
-		return nil, c.refusal(r, resp, answer)
+	answer := resp.Body
+	if resp.Status/100 != 2 {
+		return nil, c.refusal(r, resp)
 	}
-	if err != nil {
-		return nil, r.failure(exchange.ErrUnavailable, true, "the answer broke off", bare(ctx, err))
+	if failed {
+		return nil, r.failure(exchange.ErrUnavailable, true, "the answer broke off", f.Err)
 	}
 	var no refusalBody
 	if bytes.HasPrefix(bytes.TrimSpace(answer), []byte("{")) && json.Unmarshal(answer, &no) == nil && strings.HasPrefix(string(no.Code), "-") {
-		return nil, c.refusal(r, resp, answer)
+		return nil, c.refusal(r, resp)
 	}
 	return answer, nil
 }
@@ -160,18 +130,6 @@ func (r request) failure(kind error, sent bool, message string, err error) error
 		e.Kind, e.Settled = exchange.ErrUnknownOutcome, r.settled
 	}
 	return e
-}
-
-// bare takes the URL off an error: the query has the signature in it. Where the
-// context ended, why it did is told.
-func bare(ctx context.Context, err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", err, cause)
-	}
-	return err
 }
 
 // observe passes on what the headers say of the limits, such as

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/shopspring/decimal"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // symbolDocument is a symbol in exchangeInfo. Its precisions are left out on purpose:
@@ -23,17 +23,17 @@ type symbolDocument struct {
 
 // filter has the members of all the filters that we keep to.
 type filter struct {
-	Type             string `json:"filterType"`
-	MinPrice         number `json:"minPrice"`
-	MaxPrice         number `json:"maxPrice"`
-	TickSize         number `json:"tickSize"`
-	MinQty           number `json:"minQty"`
-	MaxQty           number `json:"maxQty"`
-	StepSize         number `json:"stepSize"`
-	Notional         number `json:"notional"`    // MIN_NOTIONAL on futures
-	MinNotional      number `json:"minNotional"` // MIN_NOTIONAL and NOTIONAL on spot
-	ApplyToMarket    bool   `json:"applyToMarket"`
-	ApplyMinToMarket bool   `json:"applyMinToMarket"`
+	Type             string      `json:"filterType"`
+	MinPrice         wire.Number `json:"minPrice"`
+	MaxPrice         wire.Number `json:"maxPrice"`
+	TickSize         wire.Number `json:"tickSize"`
+	MinQty           wire.Number `json:"minQty"`
+	MaxQty           wire.Number `json:"maxQty"`
+	StepSize         wire.Number `json:"stepSize"`
+	Notional         wire.Number `json:"notional"`    // MIN_NOTIONAL on futures
+	MinNotional      wire.Number `json:"minNotional"` // MIN_NOTIONAL and NOTIONAL on spot
+	ApplyToMarket    bool        `json:"applyToMarket"`
+	ApplyMinToMarket bool        `json:"applyMinToMarket"`
 }
 
 // rules translates the filters of a symbol.
@@ -68,48 +68,21 @@ func (d symbolDocument) rules(m exchange.Market) exchange.Rules {
 
 // Rules implements exchange.Exchange. They are kept for Options.RulesFor.
 func (c *Client) Rules(ctx context.Context, symbol string) (exchange.Rules, error) {
-	if r, ok := c.kept(symbol); ok {
+	if r, ok := c.memory.Rules(symbol); ok {
 		return r, nil
 	}
-	c.forget(symbol) // it may have gone
+	c.memory.Forget(symbol) // it may have gone
 	if err := c.market.readRules(ctx, symbol); err != nil {
 		return exchange.Rules{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, ok := c.rules[symbol]
-	if !ok {
-		return exchange.Rules{}, &exchange.Error{Kind: exchange.ErrSymbol, Op: "rules of " + symbol, Message: "Binance doesn't list it"}
+	if r, ok := c.memory.Kept(symbol); ok {
+		return r, nil
 	}
-	return r, nil
-}
-
-func (c *Client) kept(symbol string) (exchange.Rules, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, ok := c.rules[symbol]
-	return r, ok && time.Since(c.fresh[symbol]) < c.opt.RulesFor
-}
-
-// keep takes what exchangeInfo says of symbols.
-func (c *Client) keep(list []symbolDocument) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, d := range list {
-		c.rules[d.Symbol], c.fresh[d.Symbol] = d.rules(c.opt.Market), time.Now()
-	}
-}
-
-// forget has the rules of a symbol read anew when they are next asked for.
-func (c *Client) forget(symbol string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rules, symbol)
-	delete(c.fresh, symbol)
+	return exchange.Rules{}, &exchange.Error{Kind: exchange.ErrSymbol, Op: "rules of " + symbol, Message: "Binance doesn't list it"}
 }
 
 // readSymbols reads exchangeInfo. An unknown symbol is no error here: Rules says so.
-func (c *Client) readSymbols(ctx context.Context, path string, weight int, p params) error {
+func (c *Client) readSymbols(ctx context.Context, path string, weight int, p wire.Query) error {
 	var d struct {
 		Symbols []symbolDocument `json:"symbols"`
 	}
@@ -117,6 +90,8 @@ func (c *Client) readSymbols(ctx context.Context, path string, weight int, p par
 	if err != nil && !errors.Is(err, exchange.ErrSymbol) {
 		return err
 	}
-	c.keep(d.Symbols)
+	for _, x := range d.Symbols {
+		c.memory.Keep(x.rules(c.opt.Market))
+	}
 	return nil
 }

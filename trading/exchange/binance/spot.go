@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 
 	"switchyard/trading/exchange"
+	"switchyard/trading/exchange/wire"
 )
 
 // spot is the market of spot.
@@ -48,7 +50,7 @@ func (m spot) place(ctx context.Context, o exchange.Order) (exchange.State, erro
 			kind += "_LIMIT"
 		}
 	}
-	p := params{{"symbol", o.Symbol}, {"side", strings.ToUpper(string(o.Side))}, {"type", kind}}
+	p := wire.Query{{"symbol", o.Symbol}, {"side", strings.ToUpper(string(o.Side))}, {"type", kind}}
 	if o.Type.Limited() {
 		p = append(p, [2]string{"timeInForce", "GTC"})
 	}
@@ -83,7 +85,7 @@ func (c *Client) placed(ctx context.Context, r request, o exchange.Order) (excha
 func (m spot) query(ctx context.Context, r exchange.Ref) (exchange.State, error) {
 	var d orderDocument
 	err := m.call(ctx, request{op: "asking for " + r.ClientID, method: http.MethodGet, path: "/api/v3/order", weight: 4, signed: true,
-		params: params{{"symbol", r.Symbol}, {"origClientOrderId", r.ClientID}}}, &d)
+		params: wire.Query{{"symbol", r.Symbol}, {"origClientOrderId", r.ClientID}}}, &d)
 	if err != nil {
 		return exchange.State{}, err
 	}
@@ -91,9 +93,9 @@ func (m spot) query(ctx context.Context, r exchange.Ref) (exchange.State, error)
 }
 
 func (m spot) open(ctx context.Context, symbol string) ([]exchange.State, error) {
-	p, weight := params{}, 80
+	p, weight := wire.Query{}, 80
 	if symbol != "" {
-		p, weight = params{{"symbol", symbol}}, 6
+		p, weight = wire.Query{{"symbol", symbol}}, 6
 	}
 	var list []orderDocument
 	err := m.call(ctx, request{op: "open orders", method: http.MethodGet, path: "/api/v3/openOrders", weight: weight, params: p, signed: true}, &list)
@@ -103,7 +105,7 @@ func (m spot) open(ctx context.Context, symbol string) ([]exchange.State, error)
 func (m spot) cancel(ctx context.Context, r exchange.Ref) (exchange.State, error) {
 	var d orderDocument
 	err := m.call(ctx, request{op: "cancelling " + r.ClientID, method: http.MethodDelete, path: "/api/v3/order", weight: 1, signed: true, changes: true,
-		params: params{{"symbol", r.Symbol}, {"origClientOrderId", r.ClientID}}}, &d)
+		params: wire.Query{{"symbol", r.Symbol}, {"origClientOrderId", r.ClientID}}}, &d)
 	if err != nil {
 		return exchange.State{}, err
 	}
@@ -114,7 +116,7 @@ func (m spot) cancel(ctx context.Context, r exchange.Ref) (exchange.State, error
 func (m spot) cancelAll(ctx context.Context, symbol string) error {
 	var list []struct{}
 	err := m.call(ctx, request{op: "cancelling all of " + symbol, method: http.MethodDelete, path: "/api/v3/openOrders", weight: 1, signed: true, changes: true,
-		params: params{{"symbol", symbol}}}, &list)
+		params: wire.Query{{"symbol", symbol}}}, &list)
 	if errors.Is(err, exchange.ErrNotFound) {
 		return nil
 	}
@@ -124,13 +126,13 @@ func (m spot) cancelAll(ctx context.Context, symbol string) error {
 func (m spot) balance(ctx context.Context, asset string) (exchange.Balance, error) {
 	var d struct {
 		Balances []struct {
-			Asset  string `json:"asset"`
-			Free   number `json:"free"`
-			Locked number `json:"locked"`
+			Asset  string      `json:"asset"`
+			Free   wire.Number `json:"free"`
+			Locked wire.Number `json:"locked"`
 		} `json:"balances"`
 	}
 	err := m.call(ctx, request{op: "balance of " + asset, method: http.MethodGet, path: "/api/v3/account", weight: 20, signed: true,
-		params: params{{"omitZeroBalances", "true"}}}, &d)
+		params: wire.Query{{"omitZeroBalances", "true"}}}, &d)
 	if err != nil {
 		return exchange.Balance{}, err
 	}
@@ -157,5 +159,25 @@ func (m spot) positions(ctx context.Context, symbol string) ([]exchange.Position
 func (spot) hedged(context.Context) (bool, error) { return false, nil }
 
 func (m spot) readRules(ctx context.Context, symbol string) error {
-	return m.readSymbols(ctx, "/api/v3/exchangeInfo", 20, params{{"symbol", symbol}})
+	return m.readSymbols(ctx, "/api/v3/exchangeInfo", 20, wire.Query{{"symbol", symbol}})
+}
+
+// Permissions implements exchange.Permitted. Test networks have no such request.
+func (c *Client) Permissions(ctx context.Context) (exchange.Permissions, error) {
+	if c.opt.Market != exchange.Spot {
+		return exchange.Permissions{}, &exchange.Error{Kind: exchange.ErrNotFound, Op: "permissions of the key", Message: "Binance tells them on spot"}
+	}
+	var d struct {
+		IPRestrict  bool  `json:"ipRestrict"`
+		Withdrawals bool  `json:"enableWithdrawals"`
+		Spot        bool  `json:"enableSpotAndMarginTrading"`
+		Futures     bool  `json:"enableFutures"`
+		Ends        int64 `json:"tradingAuthorityExpirationTime"`
+	}
+	err := c.call(ctx, request{op: "permissions of the key", method: http.MethodGet, path: "/sapi/v1/account/apiRestrictions", weight: 1, signed: true}, &d)
+	out := exchange.Permissions{Spot: d.Spot, Futures: d.Futures, Withdraw: d.Withdrawals, Bound: d.IPRestrict}
+	if d.Ends > 0 {
+		out.Expires = time.UnixMilli(d.Ends).UTC()
+	}
+	return out, err
 }

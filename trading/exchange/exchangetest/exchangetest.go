@@ -57,6 +57,7 @@ func Run(t *testing.T, fresh func(*testing.T) World) {
 		"orders that make no sense":       senseless,
 		"cancel ours":                     cancelOurs,
 		"position":                        position,
+		"a side in one-way mode":          sideInOneWay,
 		"many at once":                    many,
 		"context":                         ended,
 		"server time":                     serverTime,

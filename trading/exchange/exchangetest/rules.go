@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"switchyard/trading/exchange"
 )
 
@@ -20,7 +22,7 @@ func rules(t *testing.T, w World) {
 	if r.Symbol != Symbol || r.Base != "BTC" || r.Quote != "USDT" || !r.Trading {
 		t.Errorf("rules of %+v", r)
 	}
-	if !r.Price.Step.IsPositive() || !r.Quantity.Step.IsPositive() || !r.MarketQuantity.Step.IsPositive() || !r.MinNotional.IsPositive() {
+	if !r.Price.Step.IsPositive() || !r.Quantity.Step.IsPositive() || !r.MarketQuantity.Step.IsPositive() || !r.MinNotional.IsPositive() && !r.Quantity.Min.IsPositive() {
 		t.Errorf("a step or the minimum is missing: %+v", r)
 	}
 	// What the rules let pass the exchange takes, what they don't it refuses.
@@ -45,6 +47,12 @@ func refusals(t *testing.T, w World) {
 	}
 	offPrice := D("80000").Add(r.Price.Step.Div(D("2")))
 	offQuantity := D("0.01").Add(r.Quantity.Step.Div(D("2")))
+	// At this price the least quantity is worth too little. Where there is no least
+	// value, less than the least quantity is too little, unless that is a step.
+	little, cheap := r.Quantity.Min, decimal.Min(D("40000"), r.RoundPrice(r.MinNotional.Div(r.Quantity.Min).Div(D("2"))))
+	if r.MinNotional.IsZero() {
+		little, cheap = decimal.Max(r.RoundQuantity(exchange.LimitOrder, little.Div(D("2"))), r.Quantity.Step.Div(D("2"))), D("80000")
+	}
 	for i, tt := range []struct {
 		o    exchange.Order
 		want error
@@ -52,7 +60,7 @@ func refusals(t *testing.T, w World) {
 		{order("", exchange.Buy, exchange.LimitOrder, "0.01", offPrice.String()), exchange.ErrPrecision},
 		{order("", exchange.Buy, exchange.LimitOrder, offQuantity.String(), "80000"), exchange.ErrPrecision},
 		{order("", exchange.Buy, exchange.MarketOrder, offQuantity.String()), exchange.ErrPrecision},
-		{order("", exchange.Buy, exchange.LimitOrder, r.Quantity.Min.String(), "40000"), exchange.ErrMinimum},
+		{order("", exchange.Buy, exchange.LimitOrder, little.String(), cheap.String()), exchange.ErrMinimum},
 		{order("", exchange.Buy, exchange.LimitOrder, "5", "80000"), exchange.ErrFunds},
 		{order("", exchange.Buy, exchange.MarketOrder, "5"), exchange.ErrFunds},
 	} {

@@ -1,0 +1,56 @@
+package configs
+
+import (
+	"regexp"
+
+	"switchyard/webhooks"
+)
+
+// Webhooks are messages to other people's services that WebSocket clients send.
+type Webhooks struct {
+	// Templates of their texts. Empty by default.
+	Templates []WebhookTemplate `yaml:"templates"`
+}
+
+// WebhookTemplate is one text.
+type WebhookTemplate struct {
+	// ID that clients name in template_id: a-z, 0-9, _ and -.
+	ID string `yaml:"id"`
+	// Text with placeholders such as {title}; {{ and }} stand for braces.
+	Text string `yaml:"text"`
+}
+
+// Parsed are the templates by id; those that can't be read are left out, which Load
+// has refused.
+func (w Webhooks) Parsed() webhooks.Templates {
+	out := webhooks.Templates{}
+	for _, t := range w.Templates {
+		if x, err := webhooks.Parse(t.Text); err == nil {
+			out[t.ID] = x
+		}
+	}
+	return out
+}
+
+var templateID = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+func (k *checker) webhooks() {
+	first := map[string]int{}
+	for i, t := range k.c.Webhooks.Templates {
+		path := item("webhooks.templates", i)
+		before, twice := first[t.ID]
+		switch {
+		case !templateID.MatchString(t.ID):
+			k.fault(path+".id", "must be a name of a-z, 0-9, _ and -, at most 64")
+		case twice:
+			k.fault(path+".id", "is the same as %s.id: give each template its own", item("webhooks.templates", before))
+		default:
+			first[t.ID] = i
+		}
+		if t.Text == "" {
+			k.fault(path+".text", "is missing: the words, with placeholders such as {title}")
+		} else if _, err := webhooks.Parse(t.Text); err != nil {
+			k.fault(path+".text", "can't be read: %v", err)
+		}
+	}
+}

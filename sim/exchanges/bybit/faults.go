@@ -1,0 +1,126 @@
+package bybit
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/sim/backstage"
+	"switchyard/sim/exchanges/matching"
+)
+
+// Fault is what goes wrong with a request.
+type Fault struct {
+	// Method and Path limit it: Path is the end of the request's path. Empty: any.
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	// Times is how many requests it hits; 0: all, until Recover.
+	Times int `json:"times,omitempty"`
+
+	// Status, Code (Bybit's retCode) and Message of the answer. Status 0: the answer
+	// is the real one, if it comes at all.
+	Status  int    `json:"status,omitempty"`
+	Code    int    `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Reset is in how many seconds the limit is said to be over; 0: nothing is said.
+	Reset int `json:"reset,omitempty"`
+	// Done: the request is done before this goes wrong, so only its answer is
+	// lost.
+	Done bool `json:"done,omitempty"`
+	// Drop closes the connection without an answer.
+	Drop bool `json:"drop,omitempty"`
+	// Cut closes it in the middle of a good answer. Implies Done.
+	Cut bool `json:"cut,omitempty"`
+	// Hang gives no answer until the client gives up, or Recover.
+	Hang bool `json:"hang,omitempty"`
+	// Fill is the part of a new order that is executed where it could be wholly:
+	// "0.5". The rest of an order at the market is cancelled. Implies Done.
+	Fill string `json:"fill,omitempty"`
+	// Reject is the reason for which an order is refused after it was acknowledged.
+	// Implies Done.
+	Reject string `json:"reject,omitempty"`
+	// Hidden is how many questions don't find the new order. Implies Done.
+	Hidden int `json:"hidden,omitempty"`
+}
+
+// Fail has requests go wrong from now on; of several faults the first that fits
+// counts.
+func (s *Server) Fail(f Fault) {
+	f.Done = f.Done || f.Cut || f.Fill != "" || f.Reject != "" || f.Hidden > 0
+	s.faults.Add(f, f.Times)
+}
+
+// Recover takes back all faults, and lets go of the requests that they hold.
+func (s *Server) Recover() { s.faults.Clear() }
+
+// hits tells whether the fault is one of this request.
+func (f *Fault) hits(r *http.Request) bool {
+	return (f.Method == "" || f.Method == r.Method) && strings.HasSuffix(r.URL.Path, f.Path)
+}
+
+// meet has a request meet its fault; met is false where the real answer is to come.
+func (s *Server) meet(f *Fault, w http.ResponseWriter, r *http.Request, freed <-chan struct{}) (status, code int, met bool) {
+	if f.Hang {
+		select {
+		case <-r.Context().Done():
+		case <-freed:
+		}
+		return 0, 0, true
+	}
+	if f.Status == 0 {
+		return 0, 0, false
+	}
+	if f.Reset > 0 {
+		s.mu.Lock()
+		at := s.now().Add(time.Duration(f.Reset) * time.Second).UnixMilli()
+		s.mu.Unlock()
+		w.Header().Set("X-Bapi-Limit-Reset-Timestamp", strconv.FormatInt(at, 10))
+	}
+	if f.Status != http.StatusOK {
+		http.Error(w, f.Message, f.Status)
+		return f.Status, f.Code, true
+	}
+	answer(w, envelope{Code: f.Code, Message: f.Message, Result: struct{}{}, Extra: struct{}{}, Time: time.Now().UnixMilli()})
+	return f.Status, f.Code, true
+}
+
+// control is the simulator's own API, which Bybit doesn't have:
+//
+//	GET    /_sim/orders   the ledger: every order that was taken
+//	GET    /_sim/calls    all requests
+//	POST   /_sim/faults   a Fault, from now on
+//	DELETE /_sim/faults   take all back, and the skew
+//	POST   /_sim/skew     {"seconds": 7.5}: the exchange's clock is ahead
+//	POST   /_sim/price    {"market": "spot", "symbol": "BTCUSDT", "price": "95000"}; no market: both
+func (s *Server) control() http.Handler {
+	mux := backstage.Control(s.Fail, func() { s.Recover(); s.SetSkew(0) })
+	mux.HandleFunc("GET /_sim/orders", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Ledger()) })
+	mux.HandleFunc("GET /_sim/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Calls()) })
+	mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) {
+		var x struct {
+			Seconds float64 `json:"seconds"`
+		}
+		if backstage.Read(w, r, &x) {
+			s.SetSkew(time.Duration(x.Seconds * float64(time.Second)))
+			answer(w, x)
+		}
+	})
+	mux.HandleFunc("POST /_sim/price", func(w http.ResponseWriter, r *http.Request) {
+		var x struct{ Market, Symbol, Price string }
+		if !backstage.Read(w, r, &x) {
+			return
+		}
+		for _, m := range []matching.Market{matching.Spot, matching.Futures} {
+			if x.Market != "" && x.Market != string(m) {
+				continue
+			}
+			if err := s.SetPrice(m, x.Symbol, x.Price); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
+		answer(w, x)
+	})
+	return mux
+}

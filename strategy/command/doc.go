@@ -1,0 +1,25 @@
+// Package command runs a strategy that is a program of its own: JSON in, JSON out,
+// within limits of time, memory, CPU and output (Run).
+//
+// # What a program sees
+//
+// On its standard input stands one JSON object (Input), then the end of the file. On
+// its standard output it may write objects of the form {"progress": 40} while it works,
+// a percentage; the last other object is its result. What it writes to its standard
+// error is kept, the end of it. Success is the exit code 0 with a result. Its working
+// directory is an empty one that goes when it ends, unless one is configured; its
+// environment has the variables that are allowed, and no others.
+//
+// # How it ends
+//
+// With the program end all processes that it has started: those of its process group,
+// and those that left the group, which are known by a variable in their environment
+// (Mark) or by their parent. One gets away that leaves the group, empties its
+// environment and loses its parent, all between two looks. So it is when it ends by itself, is too slow or too greedy, or is cancelled. A
+// worker that is killed takes the program along; what the program had started is ended
+// when the same execution is tried again on the machine.
+//
+// Memory is bounded twice: each process can't allocate more than the limit, and all
+// together may not have more in use. The processes run with a lower priority than the
+// worker's own.
+package command
