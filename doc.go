@@ -28,6 +28,7 @@
 //	notices/          what chats are told of jobs, in words
 //	intake/           what the trading webhook was sent: a memory, a log
 //	executions/       of strategies: their numbers, the document that others see
+//	keeper/           runs programs; nothing that they start outlives them
 //	limits/           rates that all processes share, in Redis
 //	events/           event types, Redis streams, in-process hub
 //	metrics/          every metric: name, help, labels

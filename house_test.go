@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/...", "keeper/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "alerts/...", "strategy/...", "trading/...", "vitals/...", "webhooks/...",
@@ -98,6 +98,8 @@ var layers = []layer{
 	{who: []string{"executions/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true},
 	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"orders/..."}, may: []string{"jobs/...", "hosts/...", "tasks/...", "configs/..."}, noServer: true},
+	// A keeper is a process of its own, with its own end.
+	{who: []string{"keeper"}, noServer: true, process: true, not: []string{"github.com/redis/...", "github.com/hibiken/..."}},
 	// Templates are checked where they are written, by the rule that fills them.
 	{who: []string{"configs/..."}, may: []string{"tasks/...", "webhooks"}, process: true},
 

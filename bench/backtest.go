@@ -35,7 +35,7 @@ func backtest(ctx context.Context, o options) ([]row, error) {
 		}
 	}
 	order := func(fromFolder bool) strategy.Order {
-		return strategy.Order{Mark: "bench", Execution: 1, Name: "BoldAssetAllocation", Version: "1.0.0", Parameters: json.RawMessage(fmt.Sprintf(
+		return strategy.Order{Execution: 1, Name: "BoldAssetAllocation", Version: "1.0.0", Parameters: json.RawMessage(fmt.Sprintf(
 			`{"variant":%q,"initial_capital":100000,"use_real_data":%v,"transaction_cost":0.001,"start_date":null,"end_date":null}`, backtestVariant, fromFolder))}
 	}
 	var first, again, generated []time.Duration

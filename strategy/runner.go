@@ -23,8 +23,6 @@ type Runner struct {
 
 // Order is one execution.
 type Order struct {
-	// Mark is unique to the execution, and the same when it is tried again.
-	Mark string
 	// Execution is its number.
 	Execution     int64
 	Name, Version string
@@ -79,7 +77,7 @@ func (r *Runner) Run(ctx context.Context, o Order, report func(Progress)) (any, 
 
 func (r *Runner) command(ctx context.Context, spec command.Spec, o Order, report func(Progress)) (any, error) {
 	report(Progress{Stage: stageCommand})
-	out, err := command.Run(ctx, spec, o.Mark, command.Input{
+	out, err := command.Run(ctx, spec, command.Input{
 		Execution: o.Execution, Strategy: o.Name, Version: o.Version, Parameters: o.Parameters,
 	}, func(percent int) { report(Progress{Percent: percent, Stage: stageCommand}) })
 	last := Progress{Percent: 100, Stage: stageFinished, Errors: out.Errors}

@@ -32,7 +32,7 @@ func order(t *testing.T, name, sent string) strategy.Order {
 	if err != nil || r.Fault != "" {
 		t.Fatal(err, r.Fault)
 	}
-	return strategy.Order{Mark: t.Name(), Execution: 7, Name: name, Version: s.Version, Parameters: r.Parameters}
+	return strategy.Order{Execution: 7, Name: name, Version: s.Version, Parameters: r.Parameters}
 }
 
 func run(t *testing.T, r *strategy.Runner, o strategy.Order) (string, []strategy.Progress, error) {

@@ -41,7 +41,7 @@ func (s *Strategies) Handle(ctx context.Context, r *Run) Outcome {
 	var last strategy.Progress
 	var told time.Time
 	result, err := s.Runner.Run(ctx, strategy.Order{
-		Mark: r.ID, Execution: p.Execution, Name: p.Strategy, Version: p.Version, Parameters: p.Parameters,
+		Execution: p.Execution, Name: p.Strategy, Version: p.Version, Parameters: p.Parameters,
 	}, func(so strategy.Progress) {
 		over := so.Percent == 100 || so.Errors != ""
 		if so == last || !over && time.Since(told) < progressPause {

@@ -12,12 +12,8 @@
 //
 // # How it ends
 //
-// With the program end all processes that it has started: those of its process group,
-// and those that left the group, which are known by a variable in their environment
-// (Mark) or by their parent. One gets away that leaves the group, empties its
-// environment and loses its parent, all between two looks. So it is when it ends by itself, is too slow or too greedy, or is cancelled. A
-// worker that is killed takes the program along; what the program had started is ended
-// when the same execution is tried again on the machine.
+// With the program end all processes that it has started (package keeper): when it ends
+// by itself, is too slow or too greedy, or is cancelled, and when the worker is killed.
 //
 // Memory is bounded twice: each process can't allocate more than the limit, and all
 // together may not have more in use. The processes run with a lower priority than the

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
+
+	"switchyard/keeper"
 )
 
 // Spec is how a program is run.
@@ -46,10 +47,6 @@ type Output struct {
 	Errors string
 }
 
-// Mark is the variable by which its processes are known; its value is unique to the
-// execution.
-const Mark = "SWITCHYARD_EXECUTION"
-
 const (
 	// maxResult is the largest result, in bytes: it is kept in Redis, and posted.
 	maxResult = 256 << 10
@@ -59,10 +56,8 @@ const (
 	keptErrors = 4 << 10
 	// maxProcesses is the most that it may have at once.
 	maxProcesses = 64
-	// watchEvery is how often memory, CPU and processes are counted.
-	watchEvery = 100 * time.Millisecond
-	// endLimit bounds the ending of its processes.
-	endLimit = 10 * time.Second
+	// niceness of its processes: whatever else runs here goes first.
+	niceness = 10
 )
 
 // LimitError: the program was ended because it went too far.
@@ -74,7 +69,7 @@ func (e *LimitError) Error() string { return "the strategy's program " + e.Words
 // Run runs a program to its end. report hears of its progress, in percent. Output has
 // what it wrote to its standard error in any case. Errors: a *LimitError, what is wrong
 // with the program or its answer in words, or that of ctx.
-func Run(ctx context.Context, s Spec, mark string, in Input, report func(percent int)) (Output, error) {
+func Run(ctx context.Context, s Spec, in Input, report func(percent int)) (Output, error) {
 	input, err := json.Marshal(in)
 	if err != nil {
 		return Output{}, fmt.Errorf("writing the program's input: %w", err)
@@ -86,25 +81,40 @@ func Run(ctx context.Context, s Spec, mark string, in Input, report func(percent
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // what is left of it is the system's to clean up
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, &LimitError{fmt.Sprintf("took longer than %s, and was ended", s.Timeout)})
+	defer cancel()
 	stderr := &tail{most: keptErrors}
 	stdout := &results{report: report}
-	cmd := exec.Command(s.Argv[0], s.Argv[1:]...) //nolint:noctx // the owner configured it; it is ended with all its children below
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, append([]string{Mark + "=" + mark}, s.Environment...), bytes.NewReader(input)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	// Once the program is gone all that could hold its output is ended.
-	cmd.WaitDelay = endLimit
-	cause := watched(ctx, cmd, s, mark, stdout)
+	err = keeper.Run(ctx, keeper.Command{
+		Argv: s.Argv, Dir: dir, Env: s.Environment, Stdin: bytes.NewReader(input), Stdout: stdout, Stderr: stderr, Nice: niceness,
+		Limits: keeper.Limits{CPU: s.CPU, Memory: s.Memory, Processes: maxProcesses},
+	})
 	out := Output{Errors: stderr.String()}
-	if cause != nil {
-		return out, explain(cause, out.Errors)
+	if failed := stdout.failed(); failed != nil {
+		return out, failed
+	}
+	if err != nil {
+		return out, s.explain(err, out.Errors)
 	}
 	out.Result, err = stdout.last()
 	return out, err
 }
 
-// explain adds to a program's failure what it said itself, the last line of it.
-func explain(err error, said string) error {
-	exit := (*exec.ExitError)(nil)
+// explain says a failure in words: a limit with its figure, an exit with what the
+// program said itself, the last line of it.
+func (s Spec) explain(err error, said string) error {
+	var limit *keeper.LimitError
+	if errors.As(err, &limit) {
+		switch limit.Limit {
+		case keeper.CPU:
+			return &LimitError{fmt.Sprintf("used more than %s of processor time, and was ended", s.CPU)}
+		case keeper.Memory:
+			return &LimitError{fmt.Sprintf("used more than %d MiB of memory, and was ended", s.Memory>>20)}
+		case keeper.Processes:
+			return &LimitError{fmt.Sprintf("had more than %d processes, and was ended", maxProcesses)}
+		}
+	}
+	var exit *keeper.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}
@@ -198,8 +208,8 @@ func (r *results) add(p []byte) (n int, heard []int, err error) {
 // read takes whole documents from what is unread. A document is whole when its line
 // has ended, or the output has.
 func (r *results) read(end bool) {
-	for {
-		d := json.NewDecoder(bytes.NewReader(r.unread))
+	d := json.NewDecoder(bytes.NewReader(r.unread))
+	for read := int64(0); ; {
 		var doc json.RawMessage
 		err := d.Decode(&doc)
 		switch {
@@ -207,7 +217,7 @@ func (r *results) read(end bool) {
 			r.unread = nil
 			return
 		case errors.Is(err, io.ErrUnexpectedEOF) && !end:
-			if len(r.unread) > maxResult {
+			if r.unread = bytes.Clone(r.unread[read:]); len(r.unread) > maxResult {
 				r.err = fmt.Errorf("the strategy's program has written a document of more than %d KiB", maxResult>>10)
 			}
 			return
@@ -215,8 +225,10 @@ func (r *results) read(end bool) {
 			r.err = errors.New("the strategy's program has written something to its standard output that is no JSON; what is for people belongs on standard error")
 			return
 		}
-		r.unread = append([]byte(nil), r.unread[d.InputOffset():]...)
-		r.take(doc)
+		read = d.InputOffset()
+		if r.take(doc); r.err != nil {
+			return
+		}
 	}
 }
 
