@@ -131,12 +131,11 @@ func (s *Server) listExecutions(ctx context.Context, in *executionsInput) (*exec
 	ctx, cancel := s.quick(ctx)
 	defer cancel()
 	documents := map[string]executions.Document{}
-	page, err := s.opt.Store.List(ctx, jobs.Filter{Type: tasks.Strategy, Match: func(j *jobs.Job) bool {
+	page, err := s.opt.Store.List(ctx, jobs.Filter{Type: tasks.Strategy, Brief: true, Match: func(j *jobs.Job) bool {
 		d, err := executions.Of(j)
 		if err != nil || status != "" && d.Status != status || in.Strategy != "" && d.Strategy != in.Strategy {
 			return false
 		}
-		d.Result = nil
 		documents[j.ID] = d
 		return true
 	}}, in.Limit, in.Cursor)

@@ -8,8 +8,8 @@ type Strategy struct {
 	// Limit bounds one try of an execution. Defaults to 10m.
 	Limit Duration `yaml:"limit"`
 	// FirstRetry is the pause before an execution is tried again whose prices could not
-	// be had; it doubles with each further try, up to MaxRetry. Four tries in all.
-	// Defaults to 2s.
+	// be had, or of which this worker doesn't know the strategy (yet); it doubles with
+	// each further try, up to MaxRetry. Four tries in all. Defaults to 2s.
 	FirstRetry Duration `yaml:"first_retry"`
 	// MaxRetry is the longest of those pauses. Defaults to 1m.
 	MaxRetry Duration `yaml:"max_retry"`

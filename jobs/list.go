@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,6 +20,8 @@ type Filter struct {
 	State  State
 	// Match is a further condition. nil: there is none.
 	Match func(*Job) bool
+	// Brief leaves Progress and Result out, which can be large: they are not even read.
+	Brief bool
 }
 
 // Page is a part of a list, newest first.
@@ -67,7 +70,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (P
 		if err != nil {
 			return Page{}, err
 		}
-		found, err := s.read(ctx, members)
+		found, err := s.list(ctx, members, f.Brief)
 		if err != nil {
 			return Page{}, err
 		}
@@ -133,16 +136,31 @@ type found struct {
 	err error
 }
 
+// briefFields are what parseJob reads, but for progress and result.
+var briefFields = strings.Fields("id about spec payload state attempt run tries crashes once fleeting started completed expires waiting owner cancel error")
+
 // read fetches the records of index members.
 func (s *Store) read(ctx context.Context, members []string) ([]found, error) {
+	return s.list(ctx, members, false)
+}
+
+// list is read, whole or brief.
+func (s *Store) list(ctx context.Context, members []string, brief bool) ([]found, error) {
 	if len(members) == 0 {
 		return nil, nil
 	}
-	cmds := make([]*redis.MapStringStringCmd, len(members))
+	cmds := make([]interface {
+		redis.Cmder
+		record() map[string]string
+	}, len(members))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, m := range members {
 			id, h := parseMember(m)
-			cmds[i] = p.HGetAll(ctx, h.record(id))
+			if brief {
+				cmds[i] = someFields{p.HMGet(ctx, h.record(id), briefFields...)}
+			} else {
+				cmds[i] = allFields{p.HGetAll(ctx, h.record(id))}
+			}
 		}
 		return nil
 	})
@@ -158,8 +176,26 @@ func (s *Store) read(ctx context.Context, members []string) ([]found, error) {
 		case err != nil:
 			return nil, unavailable("reading jobs", err)
 		default:
-			out[i].job, _, out[i].err = parseJob(h, id, c.Val())
+			out[i].job, _, out[i].err = parseJob(h, id, c.record())
 		}
 	}
 	return out, nil
+}
+
+// allFields and someFields are a record that is being read.
+type (
+	allFields  struct{ *redis.MapStringStringCmd }
+	someFields struct{ *redis.SliceCmd }
+)
+
+func (f allFields) record() map[string]string { return f.Val() }
+
+func (f someFields) record() map[string]string {
+	m := map[string]string{}
+	for i, v := range f.Val() {
+		if text, ok := v.(string); ok {
+			m[briefFields[i]] = text
+		}
+	}
+	return m
 }

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -117,6 +118,32 @@ func TestList(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A brief list tells of each job all but its progress and its result.
+func TestListIsBrief(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.acceptMany(t, 6, mixed)
+	for _, id := range b.list(t, jobs.Filter{}, 10, nil)[:3] {
+		c := b.claim(t, id)
+		must(t, c.Progress(b.ctx, json.RawMessage(`{"percent":1}`)))
+		must(t, c.Finish(b.ctx, jobs.End{State: jobs.Completed, Result: json.RawMessage(`{"curve":[1,2]}`)}))
+	}
+	whole, err := b.store.List(b.ctx, jobs.Filter{}, 10, "")
+	must(t, err)
+	brief, err := b.store.List(b.ctx, jobs.Filter{Brief: true}, 10, "")
+	must(t, err)
+	left := 0
+	for _, j := range whole.Jobs {
+		if j.Result != nil && j.Progress != nil {
+			left++
+		}
+		j.Result, j.Progress = nil, nil
+	}
+	if diff := cmp.Diff(whole, brief); diff != "" || left != 3 {
+		t.Errorf("%d with a result; (-whole +brief):\n%s", left, diff)
 	}
 }
 

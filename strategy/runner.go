@@ -54,10 +54,11 @@ var ErrUnknown = errors.New("this worker does not know the strategy")
 // errNoPrices: use_real_data, and nobody to ask.
 var errNoPrices = errors.New("use_real_data: no source of prices is configured (strategy.prices)")
 
-// Temporary reports whether an execution that failed may well succeed later.
+// Temporary reports whether an execution that failed may well succeed later: its prices
+// can't be had at present, or it is for another worker, whose configuration is newer.
 func Temporary(err error) bool {
 	var away *prices.UnavailableError
-	return errors.As(err, &away)
+	return errors.As(err, &away) || errors.Is(err, ErrUnknown)
 }
 
 // Run executes an order; report hears how far it is, often. The result can be written

@@ -104,7 +104,7 @@ func TestRunFails(t *testing.T) {
 		{catalog.BoldAssetAllocation, `{"use_real_data":true}`, &strategy.Runner{Real: fails{away}}, "prices of SPY can't be had: the line is cut", true},
 		{catalog.MovingAverageCrossover, `{"use_real_data":true}`, &strategy.Runner{Real: fails{&prices.UnknownError{Symbol: "SPY", Where: "x"}}}, "there are no prices of SPY in x", false},
 		{catalog.MovingAverageCrossover, `{"long_window":5000,"start_date":"2024-12-31"}`, &strategy.Runner{}, "too few days after start_date", false},
-		{"Own", ``, &strategy.Runner{}, "does not know the strategy", false},
+		{"Own", ``, &strategy.Runner{}, "does not know the strategy", true},
 		{"Own", ``, &strategy.Runner{Commands: own}, "exit status 1: no", false},
 	} {
 		_, _, err := run(t, tt.runner, order(t, tt.name, tt.sent))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"switchyard/configs"
@@ -38,11 +39,14 @@ func (s *Strategies) Handle(ctx context.Context, r *Run) Outcome {
 	if ctx.Err() != nil { // cancelled before it began
 		return ended(context.Cause(ctx), s, r)
 	}
+	var mu sync.Mutex // a program's words come from whoever reads its output
 	var last strategy.Progress
 	var told time.Time
 	result, err := s.Runner.Run(ctx, strategy.Order{
 		Execution: p.Execution, Name: p.Strategy, Version: p.Version, Parameters: p.Parameters,
 	}, func(so strategy.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
 		over := so.Percent == 100 || so.Errors != ""
 		if so == last || !over && time.Since(told) < progressPause {
 			return

@@ -90,7 +90,7 @@ type Outcome struct {
 }
 
 // ErrTooShort: there is no month's end with enough history before it.
-var ErrTooShort = errors.New("the prices are too few: a first decision takes 13 month-ends of every asset")
+var ErrTooShort = errors.New("the prices are too few: a first decision takes 13 month-ends of every asset, the last of them not before start_date nor after end_date")
 
 // Monthly follows a rule through a table. Errors: ErrTooShort, the rule's, or that of
 // ctx.

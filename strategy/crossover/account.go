@@ -7,6 +7,9 @@ import (
 	"switchyard/strategy/prices"
 )
 
+// maxShares is the largest position: as many as can be counted one by one.
+const maxShares = 1 << 53
+
 // account is money, and at most one position.
 type account struct {
 	p    Parameters
@@ -33,7 +36,7 @@ func (a *account) turn(side int, day prices.Day, price float64) {
 	if side < 0 && !a.p.AllowShort {
 		return
 	}
-	n := math.Floor(a.cash / (price * (1 + a.p.Commission)))
+	n := min(math.Floor(a.cash/(price*(1+a.p.Commission))), maxShares)
 	if n < 1 {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"switchyard/strategy/crossover"
@@ -141,6 +142,26 @@ func TestSpan(t *testing.T) {
 	closes.Bars[77].Open = 0
 	if _, err := crossover.Run(t.Context(), crossover.Parameters{ShortWindow: 5, LongWindow: 20, InitialCapital: 1}, closes); !errors.As(err, &format) || format.Where != "X" {
 		t.Errorf("without an open: %v", err)
+	}
+	holed := &prices.Series{Symbol: "Y", Bars: slices.Concat(s.Bars[:100], s.Bars[160:])}
+	p = crossover.Parameters{ShortWindow: 5, LongWindow: 20, InitialCapital: 10_000}
+	if _, err := crossover.Run(t.Context(), p, holed); !errors.As(err, &format) || format.Where != "Y" {
+		t.Errorf("without two months: %v", err)
+	}
+	late := holed.Bars[130].Day
+	p.Start = &late
+	if _, err := crossover.Run(t.Context(), p, holed); err != nil {
+		t.Errorf("from after the hole: %v", err)
+	}
+	tiny := &prices.Series{Symbol: "Z"}
+	for _, b := range s.Bars {
+		tiny.Bars = append(tiny.Bars, prices.Bar{Day: b.Day, Open: b.Open * 1e-12, Close: b.Close * 1e-12})
+	}
+	r = run(t, crossover.Parameters{ShortWindow: 5, LongWindow: 20, InitialCapital: 1e12}, tiny)
+	for _, x := range r.Trades {
+		if x.Size <= 0 {
+			t.Fatalf("at a tiny price it bought %d", x.Size)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

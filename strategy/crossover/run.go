@@ -69,8 +69,8 @@ type Result struct {
 	backtest.History
 }
 
-// Run makes the backtest. Errors: *prices.FormatError where there are no opens or too
-// few days, or that of ctx.
+// Run makes the backtest. Errors: *prices.FormatError where there are no opens, too
+// few days or a month without any, or that of ctx.
 func Run(ctx context.Context, p Parameters, series *prices.Series) (*Result, error) {
 	bars := series.Bars
 	if p.End != nil {
@@ -97,6 +97,13 @@ func Run(ctx context.Context, p Parameters, series *prices.Series) (*Result, err
 	}
 	if first >= len(bars)-1 {
 		return nil, fault("there are too few days after start_date")
+	}
+	days := make([]prices.Day, 0, len(bars))
+	for _, b := range bars[first-p.LongWindow:] {
+		days = append(days, b.Day)
+	}
+	if err := prices.Complete(series.Symbol, days); err != nil {
+		return nil, err
 	}
 	a := &account{p: p, cash: p.InitialCapital}
 	curve := make([]backtest.Point, 0, len(bars)-first)

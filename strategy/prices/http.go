@@ -58,7 +58,48 @@ func NewHTTP(o HTTPOptions) *HTTP {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &HTTP{opt: o, client: &http.Client{Timeout: o.Timeout}, symbols: map[string]*fetched{}}
+	// One of its own, for Close.
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: o.Timeout, IdleConnTimeout: idle}
+	return &HTTP{opt: o, client: &http.Client{Transport: transport, Timeout: o.Timeout, CheckRedirect: quietly}, symbols: map[string]*fetched{}}
+}
+
+// idle is how long a connection is kept that nobody uses.
+const idle = 90 * time.Second
+
+// maxRedirects is how many are followed for one file.
+const maxRedirects = 5
+
+// quietly follows redirects without telling where it comes from, which may hold a key.
+func quietly(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return errors.New("their server redirects without end")
+	}
+	req.Header.Del("Referer")
+	return nil
+}
+
+// maxSymbols is how many series are kept in memory.
+const maxSymbols = 512
+
+// of is what is known of a symbol. Where that are too many, one that nobody fetches is
+// forgotten.
+func (h *HTTP) of(symbol string) *fetched {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f := h.symbols[symbol]
+	if f == nil {
+		f = &fetched{turn: make(chan struct{}, 1)}
+		for other, o := range h.symbols {
+			if len(h.symbols) < maxSymbols {
+				break
+			}
+			if len(o.turn) == 0 {
+				delete(h.symbols, other)
+			}
+		}
+		h.symbols[symbol] = f
+	}
+	return f
 }
 
 // Name implements Source.
@@ -72,13 +113,7 @@ func (h *HTTP) Daily(ctx context.Context, symbol string) (*Series, error) {
 	if symbol == "" || strings.ContainsAny(symbol, `/\`) || strings.HasPrefix(symbol, ".") {
 		return nil, &UnknownError{Symbol: symbol, Where: "the source of prices"}
 	}
-	h.mu.Lock()
-	f := h.symbols[symbol]
-	if f == nil {
-		f = &fetched{turn: make(chan struct{}, 1)}
-		h.symbols[symbol] = f
-	}
-	h.mu.Unlock()
+	f := h.of(symbol)
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()

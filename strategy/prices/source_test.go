@@ -139,6 +139,33 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
+// Ensure who is redirected to isn't told the address that redirects, which may hold a key.
+func TestHTTPRedirects(t *testing.T) {
+	t.Parallel()
+	var referer atomic.Value
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/there":
+			referer.Store(r.Header.Get("Referer"))
+			_, _ = w.Write([]byte(twoDays))
+		case "/LOOP":
+			http.Redirect(w, r, "/LOOP?key=canary-key", http.StatusFound)
+		default:
+			http.Redirect(w, r, "/there", http.StatusFound)
+		}
+	}))
+	t.Cleanup(s.Close)
+	h := prices.NewHTTP(prices.HTTPOptions{URL: s.URL + "/{symbol}?key=canary-key", Timeout: 10 * time.Second, Keep: time.Hour})
+	t.Cleanup(h.Close)
+	if _, err := h.Daily(t.Context(), "SPY"); err != nil || referer.Load() != "" {
+		t.Errorf("%v; it was told %v", err, referer.Load())
+	}
+	var away *prices.UnavailableError
+	if _, err := h.Daily(t.Context(), "LOOP"); !errors.As(err, &away) || strings.Contains(err.Error(), "canary") {
+		t.Errorf("without end: %v", err)
+	}
+}
+
 // Ensure each failure says what it is, nothing of the address, and whether it may pass.
 func TestHTTPFails(t *testing.T) {
 	t.Parallel()

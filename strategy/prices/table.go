@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // maxGap is how many days an asset may keep its last price while others have newer
@@ -52,6 +53,9 @@ func Align(all []*Series, from, end Day) (*Table, error) {
 	}
 	slices.Sort(t.Days)
 	t.Days = slices.Compact(t.Days)
+	if err := Complete(strings.Join(t.Assets, ", "), t.Days); err != nil {
+		return nil, err
+	}
 	for i, b := range bars {
 		row, err := t.row(all[i].Symbol, b)
 		if err != nil {
@@ -60,6 +64,18 @@ func Align(all []*Series, from, end Day) (*Table, error) {
 		t.Close = append(t.Close, row)
 	}
 	return t, nil
+}
+
+// Complete reports whether there is a price in each month from the first to the last
+// day; what is missing from all series at once shows in no other way. Error: a
+// *FormatError.
+func Complete(where string, days []Day) error {
+	for i := 1; i < len(days); i++ {
+		if days[i].Month() > days[i-1].Month()+1 {
+			return &FormatError{Where: where, Reason: fmt.Sprintf("there is none between %s and %s: complete them, or set start_date or end_date", days[i-1], days[i])}
+		}
+	}
+	return nil
 }
 
 func orOpen(d Day, open string) string {

@@ -87,6 +87,22 @@ func TestAlignGaps(t *testing.T) {
 	}
 }
 
+// Ensure a month that all assets lack is an error, too, within the span that counts.
+func TestAlignMissesAMonth(t *testing.T) {
+	t.Parallel()
+	all := []*prices.Series{
+		series(t, "A", map[string]float64{"2024-01-31": 1, "2024-03-01": 2, "2024-04-30": 3}),
+		series(t, "B", map[string]float64{"2024-01-31": 1, "2024-03-28": 2, "2024-04-30": 3}),
+	}
+	var format *prices.FormatError
+	if _, err := prices.Align(all, 0, 0); !errors.As(err, &format) || err.Error() != "prices in A, B: there is none between 2024-01-31 and 2024-03-01: complete them, or set start_date or end_date" {
+		t.Errorf("a month is missing: %v", err)
+	}
+	if err := prices.Complete("A", []prices.Day{day(t, "2023-11-30"), day(t, "2023-12-01"), day(t, "2024-01-31")}); err != nil {
+		t.Errorf("over the turn of the year: %v", err)
+	}
+}
+
 // Ensure month-ends are the last days that there are of months that are over.
 func TestMonthEnds(t *testing.T) {
 	t.Parallel()
