@@ -19,8 +19,7 @@
 //	webhooks/         what Discord, Slack and others are posted, and in which words
 //	strategy/         backtests over daily prices, and programs of one's own
 //	vitals/           how the machine is
-//	services/  deploy/  alerts/
-//	                  to come, one capability each
+//	services/  deploy/  to come, one capability each
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles
@@ -29,6 +28,7 @@
 //	intake/           what the trading webhook was sent: a memory, a log
 //	executions/       of strategies: their numbers, the document that others see
 //	keeper/           runs programs; nothing that they start outlives them
+//	alerts/           what people should know of: since when, and whether it is over
 //	limits/           rates that all processes share, in Redis
 //	events/           event types, Redis streams, in-process hub
 //	metrics/          every metric: name, help, labels
@@ -41,7 +41,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, intake, executions, limits, events, hosts, configs, metrics, logs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, intake, executions, keeper, alerts, limits, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

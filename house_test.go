@@ -47,10 +47,10 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/...", "keeper/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/...", "keeper/...", "alerts/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
-		"deploy/...", "alerts/...", "strategy/...", "trading/...", "vitals/...", "webhooks/...",
+		"deploy/...", "strategy/...", "trading/...", "vitals/...", "webhooks/...",
 	}
 	roles      = []string{"api/...", "worker/...", "scheduler/..."}
 	catalogs   = []string{"strategy/catalog", "trading/signal", "webhooks/..."}
@@ -94,9 +94,10 @@ var layers = []layer{
 	{who: []string{"metrics/..."}},
 	{who: []string{"logs/..."}, may: []string{"configs/..."}},
 	{who: []string{"limits/..."}},
+	{who: []string{"alerts/..."}, may: []string{"events/..."}, noServer: true},
 	{who: []string{"intake/..."}, noServer: true},
 	{who: []string{"executions/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true},
-	{who: []string{"notices/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true, not: effects},
+	{who: []string{"notices/..."}, may: []string{"alerts", "jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"orders/..."}, may: []string{"jobs/...", "hosts/...", "tasks/...", "configs/..."}, noServer: true},
 	// A keeper is a process of its own, with its own end.
 	{who: []string{"keeper"}, noServer: true, process: true, not: []string{"github.com/redis/...", "github.com/hibiken/..."}},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"switchyard/alerts"
 	"switchyard/api"
 	"switchyard/api/access"
 	"switchyard/api/ws"
@@ -98,6 +99,7 @@ func setup(t testing.TB, change ...func(*configs.Config)) *bundle {
 	socket := ws.New(ws.Options{Config: b.config.WS, Guard: access.New(b.config), Hub: b.hub, Redis: b.rdb, Log: slog.New(slog.DiscardHandler), Version: "test"})
 	b.api = api.New(api.Options{
 		Socket:     socket,
+		Alerts:     alerts.NewBook(b.rdb, b.store.Now),
 		Strategies: strategies, Executions: executions.NewNumbers(b.rdb, 100),
 		Config: b.config, Store: b.store, Registry: b.registry, Log: slog.New(b.log), Version: "test",
 		Ready: func(context.Context) error {

@@ -40,6 +40,9 @@ func (s *Server) routes(r chi.Router) {
 		s.strategyOperations(api)
 		s.handle(r, http.MethodGet, pathExecutions+"/{id}/chart", configs.StrategiesRead, s.executionChart)
 	}
+	if s.opt.Alerts != nil {
+		s.alertOperations(api)
+	}
 	if s.opt.Socket != nil {
 		s.handle(r, http.MethodGet, pathSocket, open, s.socketOperations(api))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"switchyard/alerts"
 	"switchyard/api/access"
 	"switchyard/api/ws"
 	"switchyard/configs"
@@ -42,6 +43,8 @@ type Options struct {
 	// nil: there are none.
 	Strategies *catalog.Catalog
 	Executions *executions.Numbers
+	// Alerts is the book of alerts; nil: there is none.
+	Alerts *alerts.Book
 	// Socket is the WebSocket; nil: there is none.
 	Socket *ws.Server
 	// Version of this program.

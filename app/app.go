@@ -109,6 +109,7 @@ type App struct {
 	host     *hardware.Host
 	hostLock *hardware.Lock
 	hostInfo hosts.Info
+	vitals   atomic.Pointer[hosts.Vitals] // of the host's machine; nil before they were read
 	hostJobs *worker.HostJobs
 	worker   *worker.Worker
 	sender   *delivery.Sender
@@ -220,6 +221,9 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if a.host == nil {
+		a.byClock.Go(func() { a.watchMachine(clockCtx) })
+	}
 	if a.has(Worker) {
 		if err := a.startWorker(ctx, clockCtx); err != nil {
 			return err
@@ -229,7 +233,7 @@ func (a *App) start(ctx context.Context) error {
 		a.byClock.Go(func() {
 			scheduler.Run(clockCtx, scheduler.Options{
 				Store: a.store, Registry: a.registry, SweepInterval: a.cfg.Scheduler.SweepInterval.Std(), Log: a.log.With("role", "scheduler"),
-				Meter: a.meter, Push: a.push,
+				Meter: a.meter, Push: a.push, Watch: a.watch(a.log.With("role", "scheduler")),
 			})
 		})
 	}

@@ -48,6 +48,7 @@ func (a *App) tellHost(ctx context.Context, i hosts.Info) {
 		a.log.Debug("the state of this machine can't be read", "err", err)
 		return
 	}
+	a.vitals.Store(&hosts.Vitals{CPU: s.CPU, Memory: s.Memory, Disk: s.Disk, At: a.store.Now().UTC()})
 	e, err := events.New(events.Hosts, events.StatusKind, a.store.Now(), hostStatus{s, i.Name, i.ServerIP})
 	if err != nil {
 		a.log.Error("the state of this machine can't be written", "err", err)

@@ -36,7 +36,7 @@ func (a *App) survey(ctx context.Context) (metrics.Survey, error) {
 	}
 	now := a.store.Now()
 	var out metrics.Survey
-	queues := []string{tasks.QueueTrading, tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueStrategy, tasks.QueueDefault}
+	queues := tasks.SharedQueues()
 	names := make([]string, len(all))
 	for i, h := range all {
 		names[i] = h.Name

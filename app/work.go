@@ -121,7 +121,7 @@ func sharedQueues(c *configs.Config) []string {
 	if len(c.Worker.Queues) > 0 || c.Host.Name != "" {
 		return c.Worker.Queues
 	}
-	return []string{tasks.QueueTrading, tasks.QueueDelivery, tasks.QueueInteractive, tasks.QueueStrategy, tasks.QueueDefault}
+	return tasks.SharedQueues()
 }
 
 func contains(queues []worker.Queue, name string) bool {
@@ -227,6 +227,7 @@ func (a *App) seen() hosts.Info {
 	i := a.hostInfo
 	i.Dongles = a.host.Subnets()
 	i.Physical, i.Hub, i.USB = a.host.Physical(), a.host.Hubs(), a.host.USB()
+	i.Vitals = a.vitals.Load()
 	i.Seen = a.store.Now().UTC().Truncate(time.Millisecond)
 	return i
 }

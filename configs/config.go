@@ -31,6 +31,7 @@ type Config struct {
 	Trading    Trading    `yaml:"trading"`
 	Strategy   Strategy   `yaml:"strategy"`
 	Webhooks   Webhooks   `yaml:"webhooks"`
+	Alerts     Alerts     `yaml:"alerts"`
 	Metrics    Metrics    `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It

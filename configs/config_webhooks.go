@@ -10,6 +10,28 @@ import (
 type Webhooks struct {
 	// Templates of their texts. Empty by default.
 	Templates []WebhookTemplate `yaml:"templates"`
+	// Receivers are told of alerts, by alerts.routes. Empty by default.
+	Receivers []WebhookReceiver `yaml:"receivers"`
+}
+
+// WebhookReceiver is somebody who is told of alerts.
+type WebhookReceiver struct {
+	// Name that routes have.
+	Name string `yaml:"name"`
+	// Type is discord, slack or generic.
+	Type string `yaml:"type"`
+	// URL that messages are posted to; who has it can post there.
+	URL Secret `yaml:"url"`
+}
+
+// Receiver is the one with a name.
+func (w Webhooks) Receiver(name string) (WebhookReceiver, bool) {
+	for _, r := range w.Receivers {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return WebhookReceiver{}, false
 }
 
 // WebhookTemplate is one text.
@@ -35,6 +57,7 @@ func (w Webhooks) Parsed() webhooks.Templates {
 var templateID = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
 func (k *checker) webhooks() {
+	k.webhookReceivers()
 	first := map[string]int{}
 	for i, t := range k.c.Webhooks.Templates {
 		path := item("webhooks.templates", i)

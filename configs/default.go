@@ -143,6 +143,7 @@ func Default() *Config {
 			FollowInterval: Duration(15 * time.Second),
 			Address:        "default",
 		},
+		Alerts: defaultAlerts(),
 		Strategy: Strategy{
 			Limit:      Duration(10 * time.Minute),
 			FirstRetry: Duration(2 * time.Second),

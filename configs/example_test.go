@@ -22,7 +22,7 @@ func uncommented() []byte { return commented.ReplaceAll(Example, []byte("$1$2"))
 // exampleVault holds what the secrets of the example refer to.
 func exampleVault(t *testing.T) vault {
 	v := newVault(t, map[string]string{"redis-password": password + "\n", "sentinel-password": password + "\n", "callback-secret": signing + "\n", "modem-password": password, "modem-12": password, "cloudflare-token": password, "trading-key": password, "trading-secret": password, "trading-passphrase": password, "telegram-token": "110201543:" + password})
-	v.environ = append(v.environ, "HOOKS_SECRET="+signing)
+	v.environ = append(v.environ, "HOOKS_SECRET="+signing, "OPS_WEBHOOK=https://discord.example.com/hook")
 	return v
 }
 

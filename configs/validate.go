@@ -42,6 +42,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.trading()
 	k.strategy()
 	k.webhooks()
+	k.alerts()
 	k.metrics()
 	return k.faults
 }

@@ -75,8 +75,18 @@ type Info struct {
 	Hub      *tasks.HubInfo `json:"hub_info,omitempty"`
 	// USB is where its dongles hang, by subnet, as far as that is known.
 	USB map[int]USBPlace `json:"usb,omitempty"`
+	// Vitals are how its machine is; nil: it has not said.
+	Vitals *Vitals `json:"vitals,omitempty"`
 	// Fault is why nothing but the name could be read.
 	Fault error `json:"-"`
+}
+
+// Vitals are the figures of a host's machine, in percent of what there is.
+type Vitals struct {
+	CPU    float64   `json:"cpu_percent"`
+	Memory float64   `json:"memory_percent"`
+	Disk   float64   `json:"disk_usage"`
+	At     time.Time `json:"at"`
 }
 
 // Has reports whether the host has the dongle.

@@ -123,6 +123,9 @@ const (
 	paperKeys   = Prefix + "paper:*"
 )
 
+// alertKeys are those of package alerts: the book of what people should know of.
+const alertKeys = Prefix + "alerts:*"
+
 // told are the streams of events that a process may add to.
 func told(classes ...events.Class) (out []string) {
 	for _, c := range classes {
@@ -135,9 +138,9 @@ func told(classes ...events.Class) (out []string) {
 // runs those jobs and settles what is owed. Of hosts it reads the jobs; it has
 // no part in requests (idempotency keys), nor in the queues of hosts.
 func WorkerAccess() Access {
-	queues := []string{tasks.QueueTrading, tasks.QueueInteractive, tasks.QueueDelivery, tasks.QueueStrategy, tasks.QueueDefault}
+	queues := tasks.SharedQueues()
 	own := append(queueKeys(queues...), ownKeys()...)
-	own = append(own, prefixed("~", limitKeys, telegramKeys, tradingKeys, paperKeys)...)
+	own = append(own, prefixed("~", limitKeys, telegramKeys, tradingKeys, paperKeys, alertKeys)...)
 	var bells []string
 	for _, q := range queues {
 		bells = append(bells, "&"+BellChannel(q))
@@ -145,7 +148,7 @@ func WorkerAccess() Access {
 	bells = append(bells, "&"+owedBell)
 	return append(Access{
 		{Commands: slices.Concat(reads, writes, scripts), Keys: own},
-		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", streamKey, queuesKey), prefixed("~", serverKeys...))},
+		{Commands: scripts, Keys: slices.Concat(own, prefixed("~", streamKey, queuesKey, events.Alerts.Stream()), prefixed("~", serverKeys...))},
 		{Commands: reads, Keys: prefixed("%R~", home("*").prefix()+"*", hostsKey)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
 		{Commands: words("xadd"), Keys: prefixed("%W~", told(events.Orders, events.Deliveries, events.Alerts, events.Logs, events.Status)...)},
@@ -160,10 +163,12 @@ func WorkerAccess() Access {
 // (idempotency keys), doesn't listen to anything, and takes nothing from a
 // queue that its scripts don't.
 func SchedulerAccess() Access {
-	all := append(ownKeys(), "~"+home("*").prefix()+"*", "~asynq:{*")
+	all := append(ownKeys(), "~"+home("*").prefix()+"*", "~asynq:{*", "~"+alertKeys)
 	return Access{
 		{Commands: slices.Concat(reads, writes, scripts, words("watch")), Keys: all},
-		{Commands: scripts, Keys: append(slices.Clone(all), prefixed("~", streamKey, queuesKey, hostsKey)...)},
+		{Commands: scripts, Keys: append(slices.Clone(all), prefixed("~", streamKey, queuesKey, hostsKey, events.Alerts.Stream())...)},
+		// How jobs and pushes have ended, for alerts.
+		{Commands: words("xrange xrevrange"), Keys: prefixed("%R~", streamKey, events.HostStream)},
 		{Commands: words("xadd xlen"), Keys: []string{"~" + streamKey}},
 		{Commands: words("xadd"), Keys: prefixed("%W~", told(events.Alerts, events.Logs)...)},
 		{Commands: words("sadd srem smembers scard"), Keys: []string{"~" + queuesKey}},

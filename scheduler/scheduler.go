@@ -4,7 +4,8 @@
 //
 // That is the sweep: orphaned jobs are taken over, expired ones ended, old ones
 // forgotten (package jobs), and what is left of removed hosts is cleared away.
-// And it is the minute: every host that is online pushes its status (Pushes).
+// And it is the minute: every host that is online pushes its status (Pushes). And it
+// is the alerts: what may go wrong is looked at, and who is to know is told (Watch).
 package scheduler
 
 import (
@@ -30,6 +31,8 @@ type Options struct {
 	Meter *metrics.Metrics
 	// Push is how hosts push their status, as configured now. nil: they don't.
 	Push func() configs.Push
+	// Watch looks at what may go wrong. nil: nobody does.
+	Watch *Watch
 }
 
 // Run does all of it until ctx ends. Whatever goes wrong is logged and tried
@@ -39,6 +42,9 @@ func Run(ctx context.Context, opt Options) {
 	if opt.Push != nil {
 		p := &Pushes{Store: opt.Store, Registry: opt.Registry, Config: opt.Push, Log: opt.Log}
 		all = append(all, p.Run)
+	}
+	if opt.Watch != nil {
+		all = append(all, opt.Watch.Run)
 	}
 	together(ctx, all...)
 }

@@ -145,6 +145,11 @@ const (
 	QueueDefault     = "default"
 )
 
+// SharedQueues are all of them.
+func SharedQueues() []string {
+	return []string{QueueTrading, QueueDelivery, QueueInteractive, QueueStrategy, QueueDefault}
+}
+
 // HostQueue is where the toggles and services of a host wait.
 func HostQueue(host string) string { return "host:" + host }
 

@@ -138,7 +138,8 @@ func (s *subscription) wants(m *message) bool {
 	case typeService:
 		return in(s.by.Services, m.about.Service) && in(s.by.Hosts, m.about.Host)
 	case typeAlert:
-		return in(s.by.AlertLevels, m.about.Level)
+		// That one is over is told those who were told of it.
+		return in(s.by.AlertLevels, m.about.Level) || in(s.by.AlertLevels, m.about.Metadata.Raised)
 	case typeJob:
 		return in(s.by.JobTypes, m.about.Type) && in(s.by.Hosts, m.about.Host) && (s.by.Chats == nil || slices.Contains(s.by.Chats, chat(m.about.Chat)))
 	case typeStatus, typeHost:
@@ -172,4 +173,8 @@ type about struct {
 	Type    string `json:"type"`
 	Host    string `json:"host"`
 	Chat    string `json:"chat_id"`
+	// Metadata of an alert that is over.
+	Metadata struct {
+		Raised string `json:"raised_level"`
+	} `json:"metadata"`
 }
