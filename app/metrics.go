@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"switchyard/alerts"
 	"switchyard/hosts"
 	"switchyard/metrics"
 	"switchyard/tasks"
@@ -60,6 +61,16 @@ func (a *App) survey(ctx context.Context) (metrics.Survey, error) {
 			queue.Oldest = max(0, now.Sub(b.Oldest))
 		}
 		out.Queues = append(out.Queues, queue)
+	}
+	list, err := a.alertBook().List(ctx)
+	if err != nil {
+		return metrics.Survey{}, err
+	}
+	out.Alerts = map[[2]string]int{}
+	for _, x := range list {
+		if x.State != alerts.Over {
+			out.Alerts[[2]string{string(x.Level), x.Source}]++
+		}
 	}
 	open, oldest, err := a.store.OwedSince(ctx)
 	if err != nil {

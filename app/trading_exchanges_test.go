@@ -106,7 +106,7 @@ func TestBannedAddress(t *testing.T) {
 	rdb := b.redis(t)
 	b.eventually(t, "an alert is raised", func() bool {
 		list, err := rdb.XRange(b.ctx, events.Alerts.Stream(), "-", "+").Result()
-		return err == nil && len(list) > 0 && strings.Contains(fmt.Sprint(list[0].Values), "exchange-ban:bybit:default") && strings.Contains(fmt.Sprint(list[0].Values), `"level":"critical"`)
+		return err == nil && len(list) > 0 && strings.Contains(fmt.Sprint(list[0].Values), `"subject":"bybit default"`) && strings.Contains(fmt.Sprint(list[0].Values), `"level":"critical"`)
 	})
 	asked := len(s.Calls())
 	b.wants(t, p, http.MethodPost, "/api/webhook?wait=10", strings.Replace(body, "80000", "80001", 1), 200, `"status":"FAILED"`)

@@ -58,7 +58,8 @@ func full(t *testing.T) *metrics.Metrics {
 				},
 				{Name: "busan-1", Dongles: 2},
 			},
-			Debts: &metrics.Debts{Open: 2, Oldest: time.Minute},
+			Debts:  &metrics.Debts{Open: 2, Oldest: time.Minute},
+			Alerts: map[[2]string]int{{"error", "exchange"}: 3},
 		}, nil
 	})
 	return m
@@ -120,6 +121,7 @@ func TestWhatIsReportedIsTold(t *testing.T) {
 		`switchyard_dongle_sinr_db{host="seoul-1",subnet="16"} -2`,
 		`switchyard_dongle_signal_quality{host="seoul-1",reading="rsrp",subnet="16"} 2`,
 		`switchyard_debts_open 2`,
+		`switchyard_alerts_open{level="error",source="exchange"} 3`,
 		`switchyard_debts_oldest_seconds 60`,
 		`go_goroutines `,
 		`process_start_time_seconds `,

@@ -22,6 +22,8 @@ type Survey struct {
 	Hosts  []Host
 	// Debts is what others have yet to be told of; nil: not looked at.
 	Debts *Debts
+	// Alerts are those that are not over, by level and source.
+	Alerts map[[2]string]int
 }
 
 // Queue is one queue of tasks.
@@ -100,6 +102,7 @@ var (
 	dongleRSSI  = desc("dongle_rssi_dbm", "RSSI of a dongle's modem, as last read.", "host", "subnet")
 	dongleSINR  = desc("dongle_sinr_db", "SINR of a dongle's modem, as last read.", "host", "subnet")
 	dongleLevel = desc("dongle_signal_quality", "How good a reading (rsrp, rsrq, sinr) is: 5 very good to 1 very bad.", "host", "subnet", "reading")
+	alertsOpen  = desc("alerts_open", "Alerts that are not over, dismissed ones among them.", "level", "source")
 	debtsOpen   = desc("debts_open", "Starts and results of jobs that others have yet to be told of, before they become deliveries.")
 	debtsOldest = desc("debts_oldest_seconds", "How long the oldest of them has been owed.")
 )
@@ -108,7 +111,7 @@ var (
 func (s *surveyor) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		redisUp, queueTasks, queueOldest, hostOnline, hostDongles, hostProbed, hostRotated, hostUnique, hostCollide,
-		dongleRSRP, dongleRSRQ, dongleRSSI, dongleSINR, dongleLevel, debtsOpen, debtsOldest,
+		dongleRSRP, dongleRSRQ, dongleRSSI, dongleSINR, dongleLevel, alertsOpen, debtsOpen, debtsOldest,
 	} {
 		ch <- d
 	}
@@ -148,6 +151,9 @@ func (s *surveyor) Collect(ch chan<- prometheus.Metric) {
 				send(dongleLevel, float64(level), h.Name, subnet, reading)
 			}
 		}
+	}
+	for about, n := range got.Alerts {
+		send(alertsOpen, float64(n), about[0], about[1])
 	}
 	if got.Debts != nil {
 		send(debtsOpen, float64(got.Debts.Open))
