@@ -94,7 +94,7 @@ test-deploy: deps ## check docker-compose.yml, Dockerfile and systemd units, and
 .PHONY: test-api
 test-api: deps ## the API's answers, document and metrics, and what Cloudflare and Telegram are asked, and the simulated exchanges, checked by others' programs (redocly, prism, promtool, ccxt)
 	@missing=(); \
-	for tool in node:nodejs npm:npm; do command -v "$${tool%:*}" >/dev/null || missing+=("$${tool#*:}"); done; \
+	for tool in node:nodejs npm:npm chromium:chromium; do command -v "$${tool%:*}" >/dev/null || missing+=("$${tool#*:}"); done; \
 	/usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets); \
 	if [ $${#missing[@]} != 0 ]; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -117,6 +117,7 @@ test-api: deps ## the API's answers, document and metrics, and what Cloudflare a
 	PATH='$(TOOLS)':"$$PATH" node api/openapi/check.mjs bin/switchyard-check
 	@cd sim/exchanges/ccxt; cmp -s package-lock.json node_modules/.installed || { npm ci --ignore-scripts && cp package-lock.json node_modules/.installed; }
 	CCXT=1 go test -count=1 -run TestCCXT ./sim/exchanges/...
+	@cd app/testdata/ws; cmp -s package-lock.json node_modules/.installed || { npm ci && cp package-lock.json node_modules/.installed; }
 	CLIENTS=1 go test -count=1 -run 'TestStrategyClients|TestLiveClients' ./app
 	PRISM='$(CURDIR)/api/openapi/node_modules/.bin/prism' go test -count=1 -run TestConformance ./cloudflare ./telegram
 

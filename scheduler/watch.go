@@ -233,11 +233,15 @@ func (w *Watch) Tell(ctx context.Context) error {
 	return nil
 }
 
+// read reports whether an event or a result could be read; one of another version tells
+// nothing here.
+func read(text json.RawMessage, v any) bool { return json.Unmarshal(text, v) == nil }
+
 // lookAtJobs sees how toggles and deliveries have ended.
 func (w *Watch) lookAtJobs(ctx context.Context) error {
 	return w.Book.Follow(ctx, events.Jobs, func(e events.Event) error {
 		var j events.Job
-		if json.Unmarshal(e.Data, &j) != nil || !j.Final() {
+		if !read(e.Data, &j) || !j.Final() {
 			return nil
 		}
 		switch tasks.Type(j.Type) {
@@ -252,7 +256,7 @@ func (w *Watch) lookAtJobs(ctx context.Context) error {
 
 func (w *Watch) toggled(ctx context.Context, j events.Job) error {
 	var r tasks.ToggleOutcome
-	if len(j.Result) == 0 || json.Unmarshal(j.Result, &r) != nil || !r.Success && r.Step < lastStep {
+	if !read(j.Result, &r) || !r.Success && r.Step < lastStep {
 		return nil
 	}
 	reason := j.Error
@@ -295,7 +299,7 @@ func (w *Watch) delivered(ctx context.Context, j events.Job) error {
 		return err
 	}
 	var r tasks.CallbackResult
-	if json.Unmarshal(record.Result, &r) != nil || r.URLHost == "" {
+	if !read(record.Result, &r) || r.URLHost == "" {
 		return nil
 	}
 	subject := r.URLHost
@@ -315,7 +319,7 @@ func (w *Watch) delivered(ctx context.Context, j events.Job) error {
 func (w *Watch) lookAtPushes(ctx context.Context) error {
 	return w.Book.Follow(ctx, events.Hosts, func(e events.Event) error {
 		var p events.Push
-		if e.Kind != events.PushKind || json.Unmarshal(e.Data, &p) != nil || p.URLHost == "" {
+		if e.Kind != events.PushKind || !read(e.Data, &p) || p.URLHost == "" {
 			return nil
 		}
 		return w.observe(ctx, alerts.Observation{
