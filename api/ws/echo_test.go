@@ -37,7 +37,7 @@ func (s *Server) echo(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // it has been answered
 	}
-	defer c.Close() //nolint:errcheck // it has been said goodbye to
+	defer c.Close()
 	c.SetReadLimit(longestEcho)
 	for {
 		kind, text, err := c.ReadMessage()
