@@ -58,6 +58,16 @@ func (o Order) Validate() error {
 	return nil
 }
 
+// Rises reports whether the price, which is at last, has to rise to touch the stop.
+// Error: an ErrTrigger, it has been touched.
+func (o Order) Rises(last decimal.Decimal) (bool, error) {
+	up := o.StopPrice.GreaterThan(last)
+	if last.Equal(o.StopPrice) || up && o.Trigger == Fall || !up && o.Trigger == Rise {
+		return false, &Error{Kind: ErrTrigger, Op: "placing " + o.ClientID, Message: "the price is " + last.String()}
+	}
+	return up, nil
+}
+
 // ValidClientID reports whether every exchange takes this client order id.
 func ValidClientID(s string) bool {
 	for _, c := range s {

@@ -19,6 +19,7 @@ import (
 	"switchyard/sim/redisserver"
 	"switchyard/tasks"
 	"switchyard/trading/book"
+	"switchyard/trading/exchange"
 	"switchyard/trading/execution"
 	"switchyard/trading/signal"
 	"switchyard/trading/venue"
@@ -488,5 +489,52 @@ func TestClientID(t *testing.T) {
 				seen[id] = true
 			}
 		}
+	}
+}
+
+// moving is an exchange whose price moves directly before the first order comes.
+type moving struct {
+	exchange.Exchange
+	once *sync.Once
+	move func()
+}
+
+func (m moving) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	m.once.Do(m.move)
+	return m.Exchange.Place(ctx, o)
+}
+
+type opener func(configs.TradingAccount, exchange.Market) (exchange.Exchange, error)
+
+func (f opener) Open(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+	return f(a, m)
+}
+
+// Ensure a stop whose price was passed after the account was looked at becomes the order
+// behind it, and not a stop that waits for the price to come back.
+func TestStopPassed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, body, price, want string }{
+		{"a fall, passed", futures + `"order_type":"STOP_MARKET","side":"sell","stop_price":94000,"qty_per":25`, "93500", "0 FILLED sell 0.026 MARKET at 93500 from 94000"},
+		{"a rise, passed", futures + `"order_type":"STOP_MARKET","side":"buy","stop_price":96000,"qty_per":25`, "96500", "0 FILLED buy 0.025 MARKET at 96500 from 96000"},
+		{"a limit behind it", spot + `"order_type":"STOP_LIMIT","side":"sell","stop_price":94000,"price":94500,"qty_per":25`, "93500", "0 PENDING sell 0.25 LIMIT at 94500 from 94000"},
+		{"not passed", futures + `"order_type":"STOP_MARKET","side":"sell","stop_price":94000,"qty_per":25`, "94500", "0 PENDING sell 0.026 STOP_MARKET at 95000 from 94000"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			venues, once := b.trader.Venues, &sync.Once{}
+			b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+				x, err := venues.Open(a, m)
+				return moving{x, once, func() {
+					if err := errors.Join(b.sim.SetPrice(sim.Futures, "BTCUSDT", tt.price), b.sim.SetPrice(sim.Spot, "BTCUSDT", tt.price)); err != nil {
+						t.Error(err)
+					}
+				}}, err
+			})
+			if got := shown(b.trade(t, b.ask(t, tt.body), healthy("j"))); got != tt.want {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
 	}
 }
