@@ -538,3 +538,75 @@ func TestStopPassed(t *testing.T) {
 		})
 	}
 }
+
+// listing counts what is listed, and doesn't know some symbols.
+type listing struct {
+	exchange.Exchange
+	mu    *sync.Mutex
+	asked map[string]int
+}
+
+func (l listing) OpenOrders(ctx context.Context, symbol string) ([]exchange.State, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[symbol]++
+	if strings.HasPrefix(symbol, "GONE") {
+		return nil, &exchange.Error{Kind: exchange.ErrSymbol, Op: "open orders"}
+	}
+	return l.Exchange.OpenOrders(ctx, symbol)
+}
+
+// Ensure symbols that are gone keep nobody from looking after the orders of others, and
+// leave the book after a day.
+func TestFollow_goneSymbols(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.trade(t, b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`), healthy("j"))
+	for i := range 8 {
+		o := tasks.TradeOrder{ClientID: fmt.Sprint("gone", i), Symbol: fmt.Sprint("GONE", i, "USDT"), Type: "LIMIT", Status: tasks.OrderPending}
+		e := book.Entry{Group: "g", Market: exchange.Futures, Order: o, Entered: b.now()}
+		if i == 0 {
+			e.Entered = e.Entered.Add(-25 * time.Hour)
+		}
+		if err := b.book.Enter(b.ctx, 1, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.mu.Lock()
+	b.ahead = time.Minute
+	b.mu.Unlock()
+	b.config.FollowInterval = configs.Duration(10 * time.Millisecond)
+	venues, mu, asked := b.trader.Venues, &sync.Mutex{}, map[string]int{}
+	b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+		x, err := venues.Open(a, m)
+		return listing{x, mu, asked}, err
+	})
+	ctx, stop := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.trader.Follow(ctx, "p")
+	}()
+	for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+		if b.ctx.Err() != nil {
+			t.Fatal(b.ctx.Err())
+		}
+		mu.Lock()
+		n := asked["BTCUSDT"]
+		mu.Unlock()
+		if n >= 3 {
+			break
+		}
+	}
+	stop()
+	<-done
+	for i := 1; i < 8; i++ {
+		if n := asked[fmt.Sprint("GONE", i, "USDT")]; n < asked["BTCUSDT"]-1 || n > asked["BTCUSDT"]+1 {
+			t.Errorf("GONE%d was listed %d times, BTCUSDT %d times", i, n, asked["BTCUSDT"])
+		}
+	}
+	left, err := b.book.Of(b.ctx, 1, "g")
+	if err != nil || len(left) != 8 {
+		t.Errorf("%d left in the book, %v; want all but the oldest", len(left), err)
+	}
+}
