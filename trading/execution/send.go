@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"switchyard/configs"
-	"switchyard/limits"
 	"switchyard/tasks"
 	"switchyard/trading/book"
 	"switchyard/trading/exchange"
@@ -16,9 +15,6 @@ import (
 // passing tells whether a request may be made again as it was, since nothing was
 // done, and after how long.
 func passing(err error) (after time.Duration, ok bool) {
-	if later, is := errors.AsType[*limits.LaterError](err); is {
-		return later.After, true
-	}
 	for _, kind := range []error{exchange.ErrUnavailable, exchange.ErrRate, exchange.ErrBanned, exchange.ErrClock} {
 		if errors.Is(err, kind) {
 			return exchange.RetryAfter(err), true

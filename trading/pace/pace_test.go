@@ -183,8 +183,13 @@ func TestLater(t *testing.T) {
 	ctx, a, _, _ := setup(t)
 	h := a.Hooks(account(1), exchange.Spot)
 	h.Refused(&exchange.Error{Kind: exchange.ErrBanned, RetryAfter: time.Hour})
-	later, ok := errors.AsType[*limits.LaterError](h.Before(ctx, order))
+	err := h.Before(ctx, order)
+	later, ok := errors.AsType[*limits.LaterError](err)
 	if !ok || later.After < 59*time.Minute {
 		t.Errorf("%+v", later)
+	}
+	// Whoever knows exchanges alone, such as Settle, has to know it for what it is.
+	if !errors.Is(err, exchange.ErrRate) || exchange.RetryAfter(err) != later.After {
+		t.Errorf("%v: no limit that ends", err)
 	}
 }
