@@ -610,3 +610,49 @@ func TestFollow_goneSymbols(t *testing.T) {
 		t.Errorf("%d left in the book, %v; want all but the oldest", len(left), err)
 	}
 }
+
+// Ensure an order whose note took long, since Redis was away, is refused when it has
+// become too old meanwhile, and else noted anew, so that who takes it up later knows
+// until when it may be on its way.
+func TestNotedLate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		takes  time.Duration
+		status tasks.OrderStatus
+		orders int
+	}{
+		{"too long", 20 * time.Second, tasks.OrderFailed, 0},
+		{"long", 7 * time.Second, tasks.OrderFilled, 1},
+		{"not long", time.Second, tasks.OrderFilled, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			p := b.ask(t, futures+`"order_type":"MARKET","side":"buy","qty_per":10`)
+			job, slow, noted := healthy("j").job(), true, time.Time{}
+			note := job.Note
+			job.Note = func(ctx context.Context, progress any) error {
+				if so := progress.(*execution.Progress); len(so.Plan) == 1 && so.Plan[0].Sending && !so.Plan[0].Done {
+					if noted = so.Plan[0].Settled; slow {
+						slow = false
+						b.mu.Lock()
+						b.ahead += tt.takes
+						b.mu.Unlock()
+					}
+				}
+				return note(ctx, progress)
+			}
+			so, err := b.trader.Trade(b.ctx, p, job)
+			if err != nil || so.Orders[0].Status != tt.status {
+				t.Fatalf("%s, %v", shown(so.Orders), err)
+			}
+			if n := len(b.sim.Ledger()); n != tt.orders {
+				t.Errorf("%d orders at the exchange", n)
+			}
+			if tt.orders == 1 && !b.now().Add(-2*time.Second).Before(noted) {
+				t.Errorf("it went out at about %s, and was noted to have settled at %s", b.now(), noted)
+			}
+		})
+	}
+}

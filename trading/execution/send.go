@@ -121,16 +121,7 @@ func (r *trade) place(ctx context.Context, i int) (exchange.State, error) {
 		if !c.Changes {
 			return nil
 		}
-		now := r.Now()
-		if !now.Before(r.deadline) {
-			return errTooOld
-		}
-		step.Sending, step.Settled, o.Sent = true, now.Add(r.window(r.exchange, exchange.Type(o.Type))), &now
-		if err := r.job.Note(ctx, r.so); err != nil {
-			step.Sending, o.Sent = false, nil
-			return err
-		}
-		if err := r.job.Check(ctx); err != nil {
+		if err := r.note(ctx, i); err != nil {
 			step.Sending, o.Sent = false, nil
 			return err
 		}
@@ -142,6 +133,29 @@ func (r *trade) place(ctx context.Context, i int) (exchange.State, error) {
 		o.Sent = nil
 	}
 	return s, err
+}
+
+// note writes down that the order goes out now, and until when it may be on its way.
+// Where that took long, since Redis was away, it is no longer now: the order may have
+// become too old, and else it is noted anew.
+func (r *trade) note(ctx context.Context, i int) error {
+	o, step := &r.so.Orders[i], &r.so.Plan[i]
+	for {
+		now := r.Now()
+		if !now.Before(r.deadline) {
+			return errTooOld
+		}
+		step.Sending, step.Settled, o.Sent = true, now.Add(r.window(r.exchange, exchange.Type(o.Type))), &now
+		if err := r.job.Note(ctx, r.so); err != nil {
+			return err
+		}
+		if err := r.job.Check(ctx); err != nil {
+			return err
+		}
+		if r.Now().Sub(now) <= noting {
+			return nil
+		}
+	}
 }
 
 // enter puts the order into the book, and waits for Redis to have it.
