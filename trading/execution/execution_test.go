@@ -656,3 +656,47 @@ func TestNotedLate(t *testing.T) {
 		})
 	}
 }
+
+// placing tells when orders are placed.
+type placing struct {
+	exchange.Exchange
+	told func()
+}
+
+func (p placing) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	p.told()
+	return p.Exchange.Place(ctx, o)
+}
+
+// Ensure an order that may be on its way is sent again only once it can't be any more by
+// the clock that all share, whatever this machine's clock says.
+func TestSettledByTheSharedClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-time.Minute, 0, time.Minute} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.ahead = ahead
+			p := b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`)
+			r := &record{id: "j", notes: 2, checks: 0} // noted as being sent, and no more
+			so, err := b.trader.Trade(b.ctx, p, r.job())
+			if !errors.Is(err, errDied) {
+				t.Fatalf("%+v, %v", so, err)
+			}
+			settled := b.now().Add(b.trader.Window - 200*time.Millisecond)
+			venues := b.trader.Venues
+			b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+				x, err := venues.Open(a, m)
+				return placing{x, func() {
+					if now := b.now(); now.Before(settled) || now.After(settled.Add(10*time.Second)) {
+						t.Errorf("sent again %s after it could have been on its way", now.Sub(settled))
+					}
+				}}, err
+			})
+			got := b.trade(t, p, &record{id: "j", progress: r.progress, notes: -1, checks: -1})
+			if got[0].Status != tasks.OrderPending || len(b.sim.Ledger()) != 1 {
+				t.Errorf("%s", shown(got))
+			}
+		})
+	}
+}

@@ -47,7 +47,7 @@ func (r *trade) send(ctx context.Context, i int) error {
 			return nil
 		case errors.Is(err, exchange.ErrUnknownOutcome):
 			if at := exchange.SettledAt(err); !at.IsZero() {
-				step.Settled = at
+				step.Settled = r.Now().Add(time.Until(at))
 			}
 			r.Log.Warn("the answer to an order is missing; the exchange is asked what became of it", "job", r.job.ID, "order", r.so.Orders[i].ClientID, "err", err)
 			if err := r.job.Note(ctx, r.so); err != nil {
@@ -180,13 +180,11 @@ func (r *trade) enter(ctx context.Context, i int) error {
 // never taken, and never will be. Error: the cause of ctx.
 func (r *trade) settle(ctx context.Context, i int) (again bool, err error) {
 	step := r.so.Plan[i]
-	end := step.Settled
-	if now := r.Now(); now.After(end) {
-		end = now
-	}
-	asking, cancel := context.WithTimeout(ctx, end.Sub(r.Now())+settleLimit)
+	// The time stands in the clock that all share, and is waited for by this machine's.
+	left := step.Settled.Sub(r.Now())
+	asking, cancel := context.WithTimeout(ctx, max(left, 0)+settleLimit)
 	defer cancel()
-	s, err := exchange.Settle(asking, r.exchange, r.so.order(i).Ref(), step.Settled)
+	s, err := exchange.Settle(asking, r.exchange, r.so.order(i).Ref(), time.Now().Add(left))
 	switch {
 	case err == nil:
 		r.apply(i, s)
