@@ -16,6 +16,8 @@ import (
 
 	"switchyard/configs"
 	sim "switchyard/sim/exchanges/binance"
+	"switchyard/sim/exchanges/matching"
+	simokx "switchyard/sim/exchanges/okx"
 	"switchyard/sim/redisserver"
 	"switchyard/tasks"
 	"switchyard/trading/book"
@@ -698,5 +700,37 @@ func TestSettledByTheSharedClock(t *testing.T) {
 				t.Errorf("%s", shown(got))
 			}
 		})
+	}
+}
+
+// Ensure a stop that buys spot with all that is free can be paid when it is reached, at
+// OKX too, where it is a limit order above the stop.
+func TestStopWithAllAtOKX(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s, err := simokx.Start(b.ctx, "127.0.0.1:0", simokx.Options{
+		Prices: map[string]string{"BTCUSDT": "95000"}, Accounts: []simokx.Account{{Key: "k", Secret: "s", Passphrase: "p", Balances: map[string]string{"USDT": "10000"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	a := &b.config.Accounts[0]
+	a.Exchange, a.Passphrase, a.SpotURL, a.FuturesURL = "okx", configs.NewSecret("p"), s.URL(), s.URL()
+	p := b.ask(t, spot+`"order_type":"STOP_MARKET","side":"buy","stop_price":96000`)
+	got := b.trade(t, p, healthy("j"))
+	if got[0].Status != tasks.OrderPending {
+		t.Fatal(shown(got))
+	}
+	if err := s.SetPrice(matching.Spot, "BTCUSDT", "96000"); err != nil {
+		t.Fatal(err)
+	}
+	x, err := b.trader.Venues.Open(*a, exchange.Spot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := x.Query(b.ctx, exchange.Ref{Symbol: "BTCUSDT", ClientID: got[0].ClientID, Type: exchange.StopMarket})
+	if err != nil || now.Status != exchange.Filled {
+		t.Errorf("%s became %s, %v", shown(got), now.Status, err)
 	}
 }

@@ -125,7 +125,7 @@ func sizingRules(r exchange.Rules, t signal.OrderType, hedge bool) sizing.Rules 
 		least = r.MinNotional
 	}
 	return sizing.Rules{
-		Tick: r.Price.Step, Lot: lot(r.Quantity), MarketLot: lot(r.MarketQuantity), MinValue: least,
+		Tick: r.Price.Step, Lot: lot(r.Quantity), MarketLot: lot(r.MarketQuantity), MinValue: least, StopCost: r.StopCost,
 		// Exchanges waive the minimum where they are told that an order only reduces,
 		// which in hedge mode they are not.
 		ReduceAnyValue: r.ReduceBelowMinimum && !hedge,
