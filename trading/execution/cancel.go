@@ -136,7 +136,10 @@ func (t *Trader) takeBack(ctx context.Context, a configs.TradingAccount, m excha
 // update notes what the exchange says of an order in the book, and tells of it.
 func (t *Trader) update(ctx context.Context, a configs.TradingAccount, e book.Entry, s exchange.State) {
 	o := &e.Order
-	o.OrderID, o.Filled, o.AveragePrice, o.Status = s.ID, s.Filled, s.AveragePrice, tasks.OrderStatus(s.Status)
+	o.Filled, o.AveragePrice, o.Status = s.Filled, s.AveragePrice, tasks.OrderStatus(s.Status)
+	if s.ID != "" { // Binance doesn't repeat it of a stop that was taken back
+		o.OrderID = s.ID
+	}
 	if o.Status == tasks.OrderUnknown {
 		return // it says no more than was known
 	}

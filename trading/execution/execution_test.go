@@ -15,6 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"switchyard/configs"
+	"switchyard/events"
 	sim "switchyard/sim/exchanges/binance"
 	"switchyard/sim/exchanges/matching"
 	simokx "switchyard/sim/exchanges/okx"
@@ -33,6 +34,7 @@ type bench struct {
 	sim    *sim.Server
 	trader *execution.Trader
 	book   *book.Book
+	rdb    *redis.Client
 	config configs.Trading
 	mu     sync.Mutex
 	ahead  time.Duration // of the clock that all share
@@ -63,7 +65,7 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	b := &bench{ctx: ctx, sim: s, book: book.New(rdb)}
+	b := &bench{ctx: ctx, sim: s, book: book.New(rdb), rdb: rdb}
 	b.config = configs.Default().Trading
 	b.config.Accounts = []configs.TradingAccount{{
 		ID: 1, Name: "Main Account", Exchange: "binance", Mode: "live", Key: configs.NewSecret("k"), Secret: configs.NewSecret("s"), SpotURL: s.URL(), FuturesURL: s.URL(),
@@ -732,5 +734,32 @@ func TestStopWithAllAtOKX(t *testing.T) {
 	now, err := x.Query(b.ctx, exchange.Ref{Symbol: "BTCUSDT", ClientID: got[0].ClientID, Type: exchange.StopMarket})
 	if err != nil || now.Status != exchange.Filled {
 		t.Errorf("%s became %s, %v", shown(got), now.Status, err)
+	}
+}
+
+// Ensure a stop that was taken back is told with its number at the exchange, which not
+// every exchange repeats then.
+func TestCancelledStopIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.trader.Events = events.NewPublisher(b.rdb, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.trader.Events.Run(ctx)
+	}()
+	placed := b.trade(t, b.ask(t, futures+`"order_type":"STOP_MARKET","side":"sell","stop_price":90000,"qty_per":25`), healthy("j"))
+	if got, err := b.trader.Cancel(b.ctx, tasks.TradeCancelPayload{Group: "g", Account: 1}, healthy("c").job(), nil); err != nil || got.Cancelled != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	stop()
+	<-done // all is written
+	list, err := b.rdb.XRange(b.ctx, events.Orders.Stream(), "-", "+").Result()
+	if err != nil || len(list) != 2 || placed[0].OrderID == "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if told := fmt.Sprint(list[1].Values); !strings.Contains(told, `"CANCELLED"`) || !strings.Contains(told, fmt.Sprintf(`"order_id":%q`, placed[0].OrderID)) {
+		t.Errorf("told %s of order %s", told, placed[0].OrderID)
 	}
 }
