@@ -763,3 +763,36 @@ func TestCancelledStopIsTold(t *testing.T) {
 		t.Errorf("told %s of order %s", told, placed[0].OrderID)
 	}
 }
+
+// contradicting says of an order that it has its id, and that it hasn't it.
+type contradicting struct{ exchange.Exchange }
+
+func (c contradicting) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	if _, err := c.Exchange.Place(ctx, o); err != nil {
+		return exchange.State{}, err
+	}
+	return exchange.State{}, &exchange.Error{Kind: exchange.ErrDuplicate, Op: "placing"}
+}
+
+func (contradicting) Query(context.Context, exchange.Ref) (exchange.State, error) {
+	return exchange.State{}, &exchange.Error{Kind: exchange.ErrNotFound, Op: "asking"}
+}
+
+// Ensure an order whose id the exchange says is used, and doesn't find, is not said to
+// have failed.
+func TestContradicted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	venues := b.trader.Venues
+	b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+		x, err := venues.Open(a, m)
+		return contradicting{x}, err
+	})
+	got := b.trade(t, b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`), healthy("j"))
+	if got[0].Status != tasks.OrderUnknown || got[0].Error == "" || len(b.sim.Ledger()) != 1 {
+		t.Errorf("%s", shown(got))
+	}
+	if left, err := b.book.Of(b.ctx, 1, "g"); err != nil || len(left) != 1 {
+		t.Errorf("%d in the book, %v", len(left), err)
+	}
+}

@@ -27,11 +27,16 @@ func passing(err error) (after time.Duration, ok bool) {
 // ctx, or the job is not ours any more.
 func (r *trade) send(ctx context.Context, i int) error {
 	step := &r.so.Plan[i]
+	var used error // the exchange has said that it has the id
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		if step.Sending {
 			again, err := r.settle(ctx, i)
 			if err != nil || !again {
 				return err
+			}
+			if used != nil { // and that it hasn't: it can't say
+				r.end(i, tasks.OrderUnknown, used)
+				return nil
 			}
 			step.Sending = false
 		}
@@ -55,6 +60,7 @@ func (r *trade) send(ctx context.Context, i int) error {
 			}
 			continue
 		case errors.Is(err, exchange.ErrDuplicate):
+			used = err
 			continue // it is there: an answer was lost
 		}
 		step.Sending = false // nothing was done
