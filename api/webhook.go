@@ -184,12 +184,15 @@ func (h *webhook) remember(body []byte) (done bool) {
 	return true
 }
 
-// accept makes the jobs. A request sent again comes to those of the first.
+// accept makes the jobs. A request sent again comes to those of the first. What was begun
+// for one account is done for all, though the client goes in the middle of it; once the
+// job store is out of reach nobody else waits for it.
 func (h *webhook) accept() bool {
-	ctx, cancel := h.quick(h.r.Context())
-	defer cancel()
+	whole := context.WithoutCancel(h.r.Context())
+	ctx, cancel := h.quick(whole)
+	defer func() { cancel() }()
 	doc, err := json.Marshal(h.signal)
-	if err != nil {
+	if err = errors.Join(err, context.Cause(h.r.Context())); err != nil {
 		h.unavailable(err)
 		return false
 	}
@@ -201,13 +204,17 @@ func (h *webhook) accept() bool {
 			o.JobID = jobs.DerivedID(h.claim.Received, h.claim.ID, strconv.Itoa(m.ID))
 			r.ID = o.JobID
 		}
-		if a, err := h.opt.Store.Accept(ctx, r); err != nil {
+		if away != nil && ctx.Err() != nil {
+			o.err = away
+		} else if a, err := h.opt.Store.Accept(ctx, r); err != nil {
 			away, o.err = err, err
 		} else {
 			taken++
 			o.JobID = a.ID
 			h.entry.Jobs = append(h.entry.Jobs, o.JobID)
 			h.opt.Meter.Accepted(string(r.Type), false, h.entry.Duplicate)
+			cancel()
+			ctx, cancel = h.quick(whole)
 		}
 		h.orders = append(h.orders, o)
 	}
@@ -217,9 +224,9 @@ func (h *webhook) accept() bool {
 		return false
 	}
 	if away != nil {
-		h.log(ctx).Error("only some accounts of a webhook got their orders", "webhook", h.entry.ID, "accepted", taken, "accounts", len(h.members), "err", away)
+		h.log(whole).Error("only some accounts of a webhook got their orders", "webhook", h.entry.ID, "accepted", taken, "accounts", len(h.members), "err", away)
 	}
-	h.log(ctx).Info("webhook accepted", "webhook", h.entry.ID, "group", h.group.Name, "action", h.entry.Action, "accounts", taken, "duplicate", h.entry.Duplicate, "ignored", h.entry.Ignored)
+	h.log(whole).Info("webhook accepted", "webhook", h.entry.ID, "group", h.group.Name, "action", h.entry.Action, "accounts", taken, "duplicate", h.entry.Duplicate, "ignored", h.entry.Ignored)
 	return true
 }
 

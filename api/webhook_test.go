@@ -515,3 +515,42 @@ func TestWebhookWorkerDied(t *testing.T) {
 		t.Errorf("%q: %s", got, a.body)
 	}
 }
+
+// Ensure what was begun for one account is done for all, though the client has gone in
+// the middle of it.
+func TestWebhookClientGoes(t *testing.T) {
+	t.Parallel()
+	const many = 150
+	b := setup(t, func(c *configs.Config) {
+		withGroups(c)
+		g := configs.TradingGroup{Name: "many", Tokens: []configs.TradingToken{{Hash: configs.HashAPIKey(webhookToken)}}}
+		for id := 100; id < 100+many; id++ {
+			c.Trading.Accounts = append(c.Trading.Accounts, configs.TradingAccount{ID: id, Name: "One of many", Exchange: "binance", Mode: "paper"})
+			g.Accounts = append(g.Accounts, configs.TradingShare{ID: id})
+		}
+		c.Trading.Groups = append(c.Trading.Groups, g)
+	})
+	accepted := func() int {
+		page, err := b.store.List(b.ctx, jobs.Filter{}, many+1, "")
+		must(t, err)
+		return len(page.Jobs)
+	}
+	ctx, hangUp := context.WithCancel(b.ctx)
+	defer hangUp()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.http.URL+"/api/webhook?wait=0", strings.NewReader(strings.Replace(alert(buyAtMarket), "my_strategy", "many", 1)))
+	must(t, err)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if resp, err := b.client.Do(r); err == nil {
+			must(t, resp.Body.Close())
+		}
+	})
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for accepted() == 0 {
+		<-tick.C
+	}
+	hangUp()
+	asking.Wait()
+	b.eventually(t, "all accounts have their orders", func() bool { return accepted() == many })
+}

@@ -142,6 +142,11 @@ type TradingSizing struct {
 // Trades reports whether the account takes part.
 func (a TradingAccount) Trades() bool { return a.State != TradingPaused }
 
+// isSame reports whether both are one account at the exchange.
+func (a TradingAccount) isSame(b TradingAccount) bool {
+	return !a.Key.IsZero() && a.Exchange == b.Exchange && a.Mode == b.Mode && a.Key.Equal(b.Key)
+}
+
 // Trades reports whether the group's webhooks are taken.
 func (g TradingGroup) Trades() bool { return g.State != TradingPaused }
 

@@ -79,6 +79,9 @@ func (k *checker) tradingAccounts(list []TradingAccount) map[int]bool {
 			k.fault(path+".leverage", "is %s: it must be above 0, and %s at most", l, mostLeverage)
 		}
 		k.accountKeys(path, a)
+		if j := slices.IndexFunc(list[:i], a.isSame); j >= 0 {
+			k.fault(path+".key", "is that of %s: what is one account at the exchange has to be one here, so that its orders keep their turn and its limits are counted once", item("trading.accounts", j))
+		}
 		for key, url := range map[string]string{path + ".spot_url": a.SpotURL, path + ".futures_url": a.FuturesURL} {
 			if url != "" {
 				k.noted(key, tokenAddress(url, "must be the address alone, such as https://api.example.com"))

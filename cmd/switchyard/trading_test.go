@@ -54,6 +54,7 @@ func TestTradingCheck(t *testing.T) {
 		Accounts: []sim.Account{
 			{Key: "good-key", Secret: "good-secret", Spot: map[string]string{"USDT": "100"}, Futures: map[string]string{"USDT": "200"}},
 			{Key: "bad-key", Secret: "bad-secret", Hedge: true, Withdraw: true},
+			{Key: "third-key", Secret: "third-secret"},
 		},
 	})
 	if err != nil {
@@ -65,7 +66,7 @@ func TestTradingCheck(t *testing.T) {
 		return "    - {id: " + id + ", name: " + name + ", exchange: binance, mode: live, key: " + key + ", secret: " + secret + ", spot_url: '" + s.URL() + "', futures_url: '" + s.URL() + "'}\n"
 	}
 	text := "trading:\n  accounts:\n" + account("1", "Good", "good-key", "good-secret") + account("2", "Greedy", "bad-key", "bad-secret") +
-		account("3", "Wrong", "good-key", "other-secret") + "    - {id: 4, name: Paper, exchange: binance, mode: paper, state: paused}\n" +
+		account("3", "Wrong", "third-key", "other-secret") + "    - {id: 4, name: Paper, exchange: binance, mode: paper, state: paused}\n" +
 		"  groups:\n    - {name: g, accounts: [{id: 1, capital: 500}, {id: 4}]}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -75,6 +75,15 @@ func (t Type) Stop() bool { return t == StopLimit || t == StopMarket }
 // Limited reports whether an order of this type has a Price.
 func (t Type) Limited() bool { return t == LimitOrder || t == StopLimit }
 
+// Trigger is from where the price comes to a StopPrice.
+type Trigger string
+
+// The triggers.
+const (
+	Rise Trigger = "RISE"
+	Fall Trigger = "FALL"
+)
+
 // PositionSide is which position an order is for, in hedge mode.
 type PositionSide string
 
@@ -118,6 +127,9 @@ type Order struct {
 	Price decimal.Decimal
 	// StopPrice of stop types.
 	StopPrice decimal.Decimal
+	// Trigger is from where the price was to come when the stop was asked for; where it
+	// has passed StopPrice since, the stop was touched. Empty: from where it stands.
+	Trigger Trigger
 	// ReduceOnly: never more than closes the position. Futures only. Where a
 	// PositionSide is named it follows from the Side.
 	ReduceOnly bool

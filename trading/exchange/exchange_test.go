@@ -196,3 +196,61 @@ func TestCancelEach(t *testing.T) {
 		})
 	}
 }
+
+// shelf has open orders by symbol, and symbols that can't be asked about.
+type shelf struct {
+	exchange.Exchange
+	open  map[string][]string
+	fails map[string]error
+	asked []string
+}
+
+func (s *shelf) OpenOrders(_ context.Context, symbol string) (out []exchange.State, err error) {
+	s.asked = append(s.asked, symbol)
+	for _, id := range s.open[symbol] {
+		out = append(out, exchange.State{Order: exchange.Order{ClientID: id, Symbol: symbol}})
+	}
+	return out, s.fails[symbol]
+}
+
+func (*shelf) Cancel(context.Context, exchange.Ref) (exchange.State, error) {
+	return exchange.State{Status: exchange.CancelledOrder}, nil
+}
+
+// Ensure a symbol that can't be asked about, such as one that is no longer listed, keeps
+// nobody from taking back the orders of others; and that after a limit nobody is asked.
+func TestCancelEach_symbols(t *testing.T) {
+	t.Parallel()
+	refs := []exchange.Ref{{Symbol: "GONE", ClientID: "a"}, {Symbol: "BTC", ClientID: "b"}, {Symbol: "GONE", ClientID: "c"}, {Symbol: "ETH", ClientID: "d"}, {Symbol: "ETH", ClientID: "e"}}
+	fault := func(kind error) error { return &exchange.Error{Kind: kind, Op: "open orders"} }
+	for name, tt := range map[string]struct {
+		fails map[string]error
+		want  string
+		asked int
+	}{
+		"a symbol is gone": {map[string]error{"GONE": fault(exchange.ErrSymbol)}, "a:not b c:not d", 3},
+		"out of reach":     {map[string]error{"ETH": fault(exchange.ErrUnavailable)}, "a b c d:not e:not", 3},
+		"limited":          {map[string]error{"GONE": fault(exchange.ErrRate)}, "a:not b:not c:not d:not e:not", 1},
+		"shut out":         {map[string]error{"BTC": fault(exchange.ErrBanned)}, "a b:not c:not d:not e:not", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &shelf{open: map[string][]string{"GONE": {"a", "c"}, "BTC": {"b"}, "ETH": {"d"}}, fails: tt.fails}
+			out, err := exchange.CancelEach(t.Context(), s, refs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range out {
+				id := c.Ref.ClientID
+				if c.Err != nil {
+					id += ":not"
+				}
+				got = append(got, id)
+			}
+			if strings.Join(got, " ") != tt.want || len(s.asked) != tt.asked {
+				t.Errorf("%q, asked about %q", got, s.asked)
+			}
+		})
+	}
+}

@@ -61,7 +61,7 @@ type Error struct {
 	// RetryAfter is how long nothing should be sent, with ErrRate and ErrBanned.
 	RetryAfter time.Duration
 	// Settled is when the exchange will no longer take the request, should it be on
-	// its way still; with ErrUnknownOutcome.
+	// its way still, by this machine's clock; with ErrUnknownOutcome.
 	Settled time.Time
 	// Err is the cause, where it isn't an answer.
 	Err error

@@ -58,6 +58,16 @@ func (o Order) Validate() error {
 	return nil
 }
 
+// Rises reports whether the price, which is at last, has to rise to touch the stop.
+// Error: an ErrTrigger, it has been touched.
+func (o Order) Rises(last decimal.Decimal) (bool, error) {
+	up := o.StopPrice.GreaterThan(last)
+	if last.Equal(o.StopPrice) || up && o.Trigger == Fall || !up && o.Trigger == Rise {
+		return false, &Error{Kind: ErrTrigger, Op: "placing " + o.ClientID, Message: "the price is " + last.String()}
+	}
+	return up, nil
+}
+
 // ValidClientID reports whether every exchange takes this client order id.
 func ValidClientID(s string) bool {
 	for _, c := range s {
@@ -71,33 +81,35 @@ func ValidClientID(s string) bool {
 // CancelEach is CancelOurs by the methods that every exchange has. It lists what is
 // open and takes back ours one by one, so that an order placed by hand in the
 // meantime is never caught. Stops that aren't in the list are tried too: one that was
-// triggered rests under another id at some exchanges, and Cancel finds it.
+// triggered rests under another id at some exchanges, and Cancel finds it. A symbol that
+// can't be listed keeps nobody from taking back the orders of others.
 func CancelEach(ctx context.Context, x Exchange, ours []Ref) ([]Cancelled, error) {
 	open := map[string]map[string]bool{}
-	for _, r := range ours {
-		if open[r.Symbol] != nil {
-			continue
-		}
-		list, err := x.OpenOrders(ctx, r.Symbol)
-		if err != nil {
-			return nil, err
-		}
-		open[r.Symbol] = map[string]bool{}
-		for _, s := range list {
-			open[r.Symbol][s.ClientID] = true
-		}
-	}
+	unlisted := map[string]error{}
 	var out []Cancelled
 	var stopped error // nothing more is sent after this
-	for _, r := range ours {
-		if !open[r.Symbol][r.ClientID] && !r.Type.Stop() {
-			continue
+	stop := func(err error) {
+		if errors.Is(err, ErrRate) || errors.Is(err, ErrBanned) || errors.Is(err, ErrAuth) {
+			stopped = err
 		}
+	}
+	for _, r := range ours {
 		if stopped == nil && ctx.Err() != nil {
 			stopped = context.Cause(ctx)
 		}
-		if stopped != nil {
-			out = append(out, Cancelled{Ref: r, Err: stopped})
+		if stopped == nil && open[r.Symbol] == nil {
+			open[r.Symbol], unlisted[r.Symbol] = listed(ctx, x, r.Symbol)
+			stop(unlisted[r.Symbol])
+		}
+		err := unlisted[r.Symbol]
+		if ids := open[r.Symbol]; ids != nil && err == nil && !ids[r.ClientID] && !r.Type.Stop() {
+			continue
+		}
+		if err == nil {
+			err = stopped
+		}
+		if err != nil {
+			out = append(out, Cancelled{Ref: r, Err: err})
 			continue
 		}
 		s, err := x.Cancel(ctx, r)
@@ -105,9 +117,17 @@ func CancelEach(ctx context.Context, x Exchange, ours []Ref) ([]Cancelled, error
 			continue
 		}
 		out = append(out, Cancelled{Ref: r, State: s, Err: err})
-		if errors.Is(err, ErrRate) || errors.Is(err, ErrBanned) || errors.Is(err, ErrAuth) {
-			stopped = err
-		}
+		stop(err)
 	}
 	return out, nil
+}
+
+// listed are the client order ids that are open in a symbol.
+func listed(ctx context.Context, x Exchange, symbol string) (map[string]bool, error) {
+	ids := map[string]bool{}
+	list, err := x.OpenOrders(ctx, symbol)
+	for _, s := range list {
+		ids[s.ClientID] = true
+	}
+	return ids, err
 }

@@ -22,6 +22,9 @@ type Rules struct {
 	// MinNotional is the least value of an order in the quote asset, and
 	// MinNotionalMarket that of one without a price.
 	MinNotional, MinNotionalMarket decimal.Decimal
+	// StopCost is how many times its stop price a buy at the market behind a stop has to
+	// be paid with, at an exchange that makes a limit order of it; zero: once.
+	StopCost decimal.Decimal
 	// ReduceBelowMinimum: orders that only reduce may be of any value.
 	ReduceBelowMinimum bool
 }

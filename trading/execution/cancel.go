@@ -136,7 +136,10 @@ func (t *Trader) takeBack(ctx context.Context, a configs.TradingAccount, m excha
 // update notes what the exchange says of an order in the book, and tells of it.
 func (t *Trader) update(ctx context.Context, a configs.TradingAccount, e book.Entry, s exchange.State) {
 	o := &e.Order
-	o.OrderID, o.Filled, o.AveragePrice, o.Status = s.ID, s.Filled, s.AveragePrice, tasks.OrderStatus(s.Status)
+	o.Filled, o.AveragePrice, o.Status = s.Filled, s.AveragePrice, tasks.OrderStatus(s.Status)
+	if s.ID != "" { // Binance doesn't repeat it of a stop that was taken back
+		o.OrderID = s.ID
+	}
 	if o.Status == tasks.OrderUnknown {
 		return // it says no more than was known
 	}
@@ -155,6 +158,8 @@ const (
 	followAge = 20 * time.Second
 	// forgetAge is when an order that the exchange doesn't know is struck out.
 	forgetAge = 10 * time.Minute
+	// goneAge is when an order of a symbol that the exchange doesn't know is struck out.
+	goneAge = 24 * time.Hour
 )
 
 // Follow looks after the orders of all accounts that may be open: what has been filled
@@ -182,6 +187,12 @@ func (t *Trader) Follow(ctx context.Context, who string) {
 	}
 }
 
+// place is where orders are.
+type place struct {
+	market exchange.Market
+	symbol string
+}
+
 func (t *Trader) follow(ctx context.Context, a configs.TradingAccount, who string, every time.Duration) error {
 	all, err := t.Book.Of(ctx, a.ID, "")
 	if err != nil || len(all) == 0 {
@@ -191,10 +202,6 @@ func (t *Trader) follow(ctx context.Context, a configs.TradingAccount, who strin
 	if err != nil || !mine {
 		return err
 	}
-	type place struct {
-		market exchange.Market
-		symbol string
-	}
 	groups := map[place][]book.Entry{}
 	for _, e := range all {
 		if t.Now().Sub(e.Entered) >= followAge || a.Mode == "paper" && e.Order.Status != tasks.OrderQueued {
@@ -202,26 +209,63 @@ func (t *Trader) follow(ctx context.Context, a configs.TradingAccount, who strin
 			groups[p] = append(groups[p], e)
 		}
 	}
+	var errs []error
 	for p, entries := range groups {
-		x, err := t.Venues.Open(a, p.market)
-		if err != nil {
-			return err
-		}
-		open, err := x.OpenOrders(ctx, p.symbol)
-		if err != nil {
-			return fmt.Errorf("asking for the open orders of %s: %w", p.symbol, err)
-		}
-		now := map[string]exchange.State{}
-		for _, s := range open {
-			now[s.ClientID] = s
-		}
-		for _, e := range entries {
-			if err := t.followOne(ctx, a, x, e, now); err != nil {
-				return err
-			}
+		err := t.followPlace(ctx, a, p, entries)
+		errs = append(errs, err)
+		if everywhere(err) || ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// everywhere reports whether an error met with one symbol will be met with all.
+func everywhere(err error) bool {
+	_, temporary := passing(err)
+	return temporary || errors.Is(err, exchange.ErrAuth)
+}
+
+// followPlace looks after the orders of a symbol. Where the market has no such symbol
+// any more, those that are a day old are struck out: nothing can come of them.
+func (t *Trader) followPlace(ctx context.Context, a configs.TradingAccount, p place, entries []book.Entry) error {
+	x, err := t.Venues.Open(a, p.market)
+	if err != nil {
+		return err
+	}
+	open, err := x.OpenOrders(ctx, p.symbol)
+	if err != nil {
+		err = fmt.Errorf("asking for the open orders of %s: %w", p.symbol, err)
+		if errors.Is(err, exchange.ErrSymbol) {
+			return errors.Join(err, t.forget(ctx, a, entries))
+		}
+		return err
+	}
+	now := map[string]exchange.State{}
+	for _, s := range open {
+		now[s.ClientID] = s
+	}
+	var errs []error
+	for _, e := range entries {
+		err := t.followOne(ctx, a, x, e, now)
+		errs = append(errs, err)
+		if everywhere(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forget strikes out orders of a symbol that is gone.
+func (t *Trader) forget(ctx context.Context, a configs.TradingAccount, entries []book.Entry) error {
+	var old []string
+	for _, e := range entries {
+		if t.Now().Sub(e.Entered) > goneAge {
+			old = append(old, e.Order.ClientID)
+			t.Log.Info("an order's symbol is gone; it is struck out", "account", a.ID, "order", e.Order.ClientID, "symbol", e.Order.Symbol)
+		}
+	}
+	return t.Book.Strike(ctx, a.ID, old...)
 }
 
 // followOne compares an order with what is open.

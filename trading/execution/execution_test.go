@@ -15,10 +15,14 @@ import (
 	"github.com/shopspring/decimal"
 
 	"switchyard/configs"
+	"switchyard/events"
 	sim "switchyard/sim/exchanges/binance"
+	"switchyard/sim/exchanges/matching"
+	simokx "switchyard/sim/exchanges/okx"
 	"switchyard/sim/redisserver"
 	"switchyard/tasks"
 	"switchyard/trading/book"
+	"switchyard/trading/exchange"
 	"switchyard/trading/execution"
 	"switchyard/trading/signal"
 	"switchyard/trading/venue"
@@ -30,6 +34,7 @@ type bench struct {
 	sim    *sim.Server
 	trader *execution.Trader
 	book   *book.Book
+	rdb    *redis.Client
 	config configs.Trading
 	mu     sync.Mutex
 	ahead  time.Duration // of the clock that all share
@@ -60,7 +65,7 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	b := &bench{ctx: ctx, sim: s, book: book.New(rdb)}
+	b := &bench{ctx: ctx, sim: s, book: book.New(rdb), rdb: rdb}
 	b.config = configs.Default().Trading
 	b.config.Accounts = []configs.TradingAccount{{
 		ID: 1, Name: "Main Account", Exchange: "binance", Mode: "live", Key: configs.NewSecret("k"), Secret: configs.NewSecret("s"), SpotURL: s.URL(), FuturesURL: s.URL(),
@@ -488,5 +493,306 @@ func TestClientID(t *testing.T) {
 				seen[id] = true
 			}
 		}
+	}
+}
+
+// moving is an exchange whose price moves directly before the first order comes.
+type moving struct {
+	exchange.Exchange
+	once *sync.Once
+	move func()
+}
+
+func (m moving) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	m.once.Do(m.move)
+	return m.Exchange.Place(ctx, o)
+}
+
+type opener func(configs.TradingAccount, exchange.Market) (exchange.Exchange, error)
+
+func (f opener) Open(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+	return f(a, m)
+}
+
+// Ensure a stop whose price was passed after the account was looked at becomes the order
+// behind it, and not a stop that waits for the price to come back.
+func TestStopPassed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, body, price, want string }{
+		{"a fall, passed", futures + `"order_type":"STOP_MARKET","side":"sell","stop_price":94000,"qty_per":25`, "93500", "0 FILLED sell 0.026 MARKET at 93500 from 94000"},
+		{"a rise, passed", futures + `"order_type":"STOP_MARKET","side":"buy","stop_price":96000,"qty_per":25`, "96500", "0 FILLED buy 0.025 MARKET at 96500 from 96000"},
+		{"a limit behind it", spot + `"order_type":"STOP_LIMIT","side":"sell","stop_price":94000,"price":94500,"qty_per":25`, "93500", "0 PENDING sell 0.25 LIMIT at 94500 from 94000"},
+		{"not passed", futures + `"order_type":"STOP_MARKET","side":"sell","stop_price":94000,"qty_per":25`, "94500", "0 PENDING sell 0.026 STOP_MARKET at 95000 from 94000"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			venues, once := b.trader.Venues, &sync.Once{}
+			b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+				x, err := venues.Open(a, m)
+				return moving{x, once, func() {
+					if err := errors.Join(b.sim.SetPrice(sim.Futures, "BTCUSDT", tt.price), b.sim.SetPrice(sim.Spot, "BTCUSDT", tt.price)); err != nil {
+						t.Error(err)
+					}
+				}}, err
+			})
+			if got := shown(b.trade(t, b.ask(t, tt.body), healthy("j"))); got != tt.want {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// listing counts what is listed, and doesn't know some symbols.
+type listing struct {
+	exchange.Exchange
+	mu    *sync.Mutex
+	asked map[string]int
+}
+
+func (l listing) OpenOrders(ctx context.Context, symbol string) ([]exchange.State, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[symbol]++
+	if strings.HasPrefix(symbol, "GONE") {
+		return nil, &exchange.Error{Kind: exchange.ErrSymbol, Op: "open orders"}
+	}
+	return l.Exchange.OpenOrders(ctx, symbol)
+}
+
+// Ensure symbols that are gone keep nobody from looking after the orders of others, and
+// leave the book after a day.
+func TestFollow_goneSymbols(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.trade(t, b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`), healthy("j"))
+	for i := range 8 {
+		o := tasks.TradeOrder{ClientID: fmt.Sprint("gone", i), Symbol: fmt.Sprint("GONE", i, "USDT"), Type: "LIMIT", Status: tasks.OrderPending}
+		e := book.Entry{Group: "g", Market: exchange.Futures, Order: o, Entered: b.now()}
+		if i == 0 {
+			e.Entered = e.Entered.Add(-25 * time.Hour)
+		}
+		if err := b.book.Enter(b.ctx, 1, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.mu.Lock()
+	b.ahead = time.Minute
+	b.mu.Unlock()
+	b.config.FollowInterval = configs.Duration(10 * time.Millisecond)
+	venues, mu, asked := b.trader.Venues, &sync.Mutex{}, map[string]int{}
+	b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+		x, err := venues.Open(a, m)
+		return listing{x, mu, asked}, err
+	})
+	ctx, stop := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.trader.Follow(ctx, "p")
+	}()
+	for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+		if b.ctx.Err() != nil {
+			t.Fatal(b.ctx.Err())
+		}
+		mu.Lock()
+		n := asked["BTCUSDT"]
+		mu.Unlock()
+		if n >= 3 {
+			break
+		}
+	}
+	stop()
+	<-done
+	for i := 1; i < 8; i++ {
+		if n := asked[fmt.Sprint("GONE", i, "USDT")]; n < asked["BTCUSDT"]-1 || n > asked["BTCUSDT"]+1 {
+			t.Errorf("GONE%d was listed %d times, BTCUSDT %d times", i, n, asked["BTCUSDT"])
+		}
+	}
+	left, err := b.book.Of(b.ctx, 1, "g")
+	if err != nil || len(left) != 8 {
+		t.Errorf("%d left in the book, %v; want all but the oldest", len(left), err)
+	}
+}
+
+// Ensure an order whose note took long, since Redis was away, is refused when it has
+// become too old meanwhile, and else noted anew, so that who takes it up later knows
+// until when it may be on its way.
+func TestNotedLate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		takes  time.Duration
+		status tasks.OrderStatus
+		orders int
+	}{
+		{"too long", 20 * time.Second, tasks.OrderFailed, 0},
+		{"long", 7 * time.Second, tasks.OrderFilled, 1},
+		{"not long", time.Second, tasks.OrderFilled, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			p := b.ask(t, futures+`"order_type":"MARKET","side":"buy","qty_per":10`)
+			job, slow, noted := healthy("j").job(), true, time.Time{}
+			note := job.Note
+			job.Note = func(ctx context.Context, progress any) error {
+				if so := progress.(*execution.Progress); len(so.Plan) == 1 && so.Plan[0].Sending && !so.Plan[0].Done {
+					if noted = so.Plan[0].Settled; slow {
+						slow = false
+						b.mu.Lock()
+						b.ahead += tt.takes
+						b.mu.Unlock()
+					}
+				}
+				return note(ctx, progress)
+			}
+			so, err := b.trader.Trade(b.ctx, p, job)
+			if err != nil || so.Orders[0].Status != tt.status {
+				t.Fatalf("%s, %v", shown(so.Orders), err)
+			}
+			if n := len(b.sim.Ledger()); n != tt.orders {
+				t.Errorf("%d orders at the exchange", n)
+			}
+			if tt.orders == 1 && !b.now().Add(-2*time.Second).Before(noted) {
+				t.Errorf("it went out at about %s, and was noted to have settled at %s", b.now(), noted)
+			}
+		})
+	}
+}
+
+// placing tells when orders are placed.
+type placing struct {
+	exchange.Exchange
+	told func()
+}
+
+func (p placing) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	p.told()
+	return p.Exchange.Place(ctx, o)
+}
+
+// Ensure an order that may be on its way is sent again only once it can't be any more by
+// the clock that all share, whatever this machine's clock says.
+func TestSettledByTheSharedClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-time.Minute, 0, time.Minute} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.ahead = ahead
+			p := b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`)
+			r := &record{id: "j", notes: 2, checks: 0} // noted as being sent, and no more
+			so, err := b.trader.Trade(b.ctx, p, r.job())
+			if !errors.Is(err, errDied) {
+				t.Fatalf("%+v, %v", so, err)
+			}
+			settled := b.now().Add(b.trader.Window - 200*time.Millisecond)
+			venues := b.trader.Venues
+			b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+				x, err := venues.Open(a, m)
+				return placing{x, func() {
+					if now := b.now(); now.Before(settled) || now.After(settled.Add(10*time.Second)) {
+						t.Errorf("sent again %s after it could have been on its way", now.Sub(settled))
+					}
+				}}, err
+			})
+			got := b.trade(t, p, &record{id: "j", progress: r.progress, notes: -1, checks: -1})
+			if got[0].Status != tasks.OrderPending || len(b.sim.Ledger()) != 1 {
+				t.Errorf("%s", shown(got))
+			}
+		})
+	}
+}
+
+// Ensure a stop that buys spot with all that is free can be paid when it is reached, at
+// OKX too, where it is a limit order above the stop.
+func TestStopWithAllAtOKX(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s, err := simokx.Start(b.ctx, "127.0.0.1:0", simokx.Options{
+		Prices: map[string]string{"BTCUSDT": "95000"}, Accounts: []simokx.Account{{Key: "k", Secret: "s", Passphrase: "p", Balances: map[string]string{"USDT": "10000"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	a := &b.config.Accounts[0]
+	a.Exchange, a.Passphrase, a.SpotURL, a.FuturesURL = "okx", configs.NewSecret("p"), s.URL(), s.URL()
+	p := b.ask(t, spot+`"order_type":"STOP_MARKET","side":"buy","stop_price":96000`)
+	got := b.trade(t, p, healthy("j"))
+	if got[0].Status != tasks.OrderPending {
+		t.Fatal(shown(got))
+	}
+	if err := s.SetPrice(matching.Spot, "BTCUSDT", "96000"); err != nil {
+		t.Fatal(err)
+	}
+	x, err := b.trader.Venues.Open(*a, exchange.Spot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := x.Query(b.ctx, exchange.Ref{Symbol: "BTCUSDT", ClientID: got[0].ClientID, Type: exchange.StopMarket})
+	if err != nil || now.Status != exchange.Filled {
+		t.Errorf("%s became %s, %v", shown(got), now.Status, err)
+	}
+}
+
+// Ensure a stop that was taken back is told with its number at the exchange, which not
+// every exchange repeats then.
+func TestCancelledStopIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.trader.Events = events.NewPublisher(b.rdb, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.trader.Events.Run(ctx)
+	}()
+	placed := b.trade(t, b.ask(t, futures+`"order_type":"STOP_MARKET","side":"sell","stop_price":90000,"qty_per":25`), healthy("j"))
+	if got, err := b.trader.Cancel(b.ctx, tasks.TradeCancelPayload{Group: "g", Account: 1}, healthy("c").job(), nil); err != nil || got.Cancelled != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	stop()
+	<-done // all is written
+	list, err := b.rdb.XRange(b.ctx, events.Orders.Stream(), "-", "+").Result()
+	if err != nil || len(list) != 2 || placed[0].OrderID == "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if told := fmt.Sprint(list[1].Values); !strings.Contains(told, `"CANCELLED"`) || !strings.Contains(told, fmt.Sprintf(`"order_id":%q`, placed[0].OrderID)) {
+		t.Errorf("told %s of order %s", told, placed[0].OrderID)
+	}
+}
+
+// contradicting says of an order that it has its id, and that it hasn't it.
+type contradicting struct{ exchange.Exchange }
+
+func (c contradicting) Place(ctx context.Context, o exchange.Order) (exchange.State, error) {
+	if _, err := c.Exchange.Place(ctx, o); err != nil {
+		return exchange.State{}, err
+	}
+	return exchange.State{}, &exchange.Error{Kind: exchange.ErrDuplicate, Op: "placing"}
+}
+
+func (contradicting) Query(context.Context, exchange.Ref) (exchange.State, error) {
+	return exchange.State{}, &exchange.Error{Kind: exchange.ErrNotFound, Op: "asking"}
+}
+
+// Ensure an order whose id the exchange says is used, and doesn't find, is not said to
+// have failed.
+func TestContradicted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	venues := b.trader.Venues
+	b.trader.Venues = opener(func(a configs.TradingAccount, m exchange.Market) (exchange.Exchange, error) {
+		x, err := venues.Open(a, m)
+		return contradicting{x}, err
+	})
+	got := b.trade(t, b.ask(t, futures+`"order_type":"LIMIT","side":"buy","price":80000,"qty_per":5`), healthy("j"))
+	if got[0].Status != tasks.OrderUnknown || got[0].Error == "" || len(b.sim.Ledger()) != 1 {
+		t.Errorf("%s", shown(got))
+	}
+	if left, err := b.book.Of(b.ctx, 1, "g"); err != nil || len(left) != 1 {
+		t.Errorf("%d in the book, %v", len(left), err)
 	}
 }

@@ -31,6 +31,8 @@ type Progress struct {
 type Step struct {
 	Position exchange.PositionSide `json:"position,omitempty"`
 	Reduces  bool                  `json:"reduces,omitempty"`
+	// Trigger of a stop, as the price stood when the account was looked at.
+	Trigger exchange.Trigger `json:"trigger,omitempty"`
 	// Sending: it may have been sent. Settled is when it can no longer be on its way.
 	Sending bool      `json:"sending,omitempty"`
 	Settled time.Time `json:"settled,omitzero"`
@@ -123,7 +125,7 @@ func sizingRules(r exchange.Rules, t signal.OrderType, hedge bool) sizing.Rules 
 		least = r.MinNotional
 	}
 	return sizing.Rules{
-		Tick: r.Price.Step, Lot: lot(r.Quantity), MarketLot: lot(r.MarketQuantity), MinValue: least,
+		Tick: r.Price.Step, Lot: lot(r.Quantity), MarketLot: lot(r.MarketQuantity), MinValue: least, StopCost: r.StopCost,
 		// Exchanges waive the minimum where they are told that an order only reduces,
 		// which in hedge mode they are not.
 		ReduceAnyValue: r.ReduceBelowMinimum && !hedge,
@@ -149,7 +151,7 @@ func (p *Progress) plan(s *signal.Signal, at sizing.Snapshot, r exchange.Rules, 
 			o.Price = at.Last
 		}
 		step.Position = exchange.PositionSide(res.Order.Position)
-		step.Reduces = res.Order.Reduces
+		step.Reduces, step.Trigger = res.Order.Reduces, exchange.Trigger(res.Order.Trigger)
 	}
 }
 
@@ -158,7 +160,7 @@ func (p *Progress) order(i int) exchange.Order {
 	o, step := p.Orders[i], p.Plan[i]
 	out := exchange.Order{
 		ClientID: o.ClientID, Symbol: o.Symbol, Side: exchange.Side(o.Side), Type: exchange.Type(o.Type), PositionSide: step.Position,
-		Quantity: o.Quantity, StopPrice: o.StopPrice,
+		Quantity: o.Quantity, StopPrice: o.StopPrice, Trigger: step.Trigger,
 		ReduceOnly: step.Reduces && step.Position == exchange.OneWay,
 	}
 	if out.Type.Limited() {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"switchyard/configs"
-	"switchyard/limits"
 	"switchyard/tasks"
 	"switchyard/trading/book"
 	"switchyard/trading/exchange"
@@ -16,9 +15,6 @@ import (
 // passing tells whether a request may be made again as it was, since nothing was
 // done, and after how long.
 func passing(err error) (after time.Duration, ok bool) {
-	if later, is := errors.AsType[*limits.LaterError](err); is {
-		return later.After, true
-	}
 	for _, kind := range []error{exchange.ErrUnavailable, exchange.ErrRate, exchange.ErrBanned, exchange.ErrClock} {
 		if errors.Is(err, kind) {
 			return exchange.RetryAfter(err), true
@@ -31,11 +27,16 @@ func passing(err error) (after time.Duration, ok bool) {
 // ctx, or the job is not ours any more.
 func (r *trade) send(ctx context.Context, i int) error {
 	step := &r.so.Plan[i]
+	var used error // the exchange has said that it has the id
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		if step.Sending {
 			again, err := r.settle(ctx, i)
 			if err != nil || !again {
 				return err
+			}
+			if used != nil { // and that it hasn't: it can't say
+				r.end(i, tasks.OrderUnknown, used)
+				return nil
 			}
 			step.Sending = false
 		}
@@ -51,7 +52,7 @@ func (r *trade) send(ctx context.Context, i int) error {
 			return nil
 		case errors.Is(err, exchange.ErrUnknownOutcome):
 			if at := exchange.SettledAt(err); !at.IsZero() {
-				step.Settled = at
+				step.Settled = r.Now().Add(time.Until(at))
 			}
 			r.Log.Warn("the answer to an order is missing; the exchange is asked what became of it", "job", r.job.ID, "order", r.so.Orders[i].ClientID, "err", err)
 			if err := r.job.Note(ctx, r.so); err != nil {
@@ -59,6 +60,7 @@ func (r *trade) send(ctx context.Context, i int) error {
 			}
 			continue
 		case errors.Is(err, exchange.ErrDuplicate):
+			used = err
 			continue // it is there: an answer was lost
 		}
 		step.Sending = false // nothing was done
@@ -125,16 +127,7 @@ func (r *trade) place(ctx context.Context, i int) (exchange.State, error) {
 		if !c.Changes {
 			return nil
 		}
-		now := r.Now()
-		if !now.Before(r.deadline) {
-			return errTooOld
-		}
-		step.Sending, step.Settled, o.Sent = true, now.Add(r.window(r.exchange, exchange.Type(o.Type))), &now
-		if err := r.job.Note(ctx, r.so); err != nil {
-			step.Sending, o.Sent = false, nil
-			return err
-		}
-		if err := r.job.Check(ctx); err != nil {
+		if err := r.note(ctx, i); err != nil {
 			step.Sending, o.Sent = false, nil
 			return err
 		}
@@ -146,6 +139,29 @@ func (r *trade) place(ctx context.Context, i int) (exchange.State, error) {
 		o.Sent = nil
 	}
 	return s, err
+}
+
+// note writes down that the order goes out now, and until when it may be on its way.
+// Where that took long, since Redis was away, it is no longer now: the order may have
+// become too old, and else it is noted anew.
+func (r *trade) note(ctx context.Context, i int) error {
+	o, step := &r.so.Orders[i], &r.so.Plan[i]
+	for {
+		now := r.Now()
+		if !now.Before(r.deadline) {
+			return errTooOld
+		}
+		step.Sending, step.Settled, o.Sent = true, now.Add(r.window(r.exchange, exchange.Type(o.Type))), &now
+		if err := r.job.Note(ctx, r.so); err != nil {
+			return err
+		}
+		if err := r.job.Check(ctx); err != nil {
+			return err
+		}
+		if r.Now().Sub(now) <= noting {
+			return nil
+		}
+	}
 }
 
 // enter puts the order into the book, and waits for Redis to have it.
@@ -170,13 +186,11 @@ func (r *trade) enter(ctx context.Context, i int) error {
 // never taken, and never will be. Error: the cause of ctx.
 func (r *trade) settle(ctx context.Context, i int) (again bool, err error) {
 	step := r.so.Plan[i]
-	end := step.Settled
-	if now := r.Now(); now.After(end) {
-		end = now
-	}
-	asking, cancel := context.WithTimeout(ctx, end.Sub(r.Now())+settleLimit)
+	// The time stands in the clock that all share, and is waited for by this machine's.
+	left := step.Settled.Sub(r.Now())
+	asking, cancel := context.WithTimeout(ctx, max(left, 0)+settleLimit)
 	defer cancel()
-	s, err := exchange.Settle(asking, r.exchange, r.so.order(i).Ref(), step.Settled)
+	s, err := exchange.Settle(asking, r.exchange, r.so.order(i).Ref(), time.Now().Add(left))
 	switch {
 	case err == nil:
 		r.apply(i, s)

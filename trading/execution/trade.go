@@ -57,8 +57,10 @@ type Job struct {
 const (
 	// usualWindow is Window where none is given.
 	usualWindow = 15 * time.Second
+	// noting is how long it may take to note a request: after longer it is noted anew.
+	noting = 2 * time.Second
 	// onTheWay is what may pass between noting a request and signing it.
-	onTheWay = 5 * time.Second
+	onTheWay = noting + exchange.OnTheWay
 	// settleLimit is how long after its window the exchange is asked what became of it.
 	settleLimit = 2 * time.Minute
 	// lastLook is the last try to find that out when the job has to end.

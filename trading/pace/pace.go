@@ -68,7 +68,7 @@ func Waited(ctx context.Context) (context.Context, func() time.Duration) {
 	return context.WithValue(ctx, waitedKey{}, n), func() time.Duration { return time.Duration(n.Load()) }
 }
 
-// turn waits for a place, and for Redis, which has them. Errors: a
+// turn waits for a place, and for Redis, which has them. Errors: exchange.ErrRate and
 // *limits.LaterError where there is none within a minute, or the cause of ctx.
 func (p *Pacer) turn(ctx context.Context, l lane, c exchange.Call) error {
 	began := time.Now()
@@ -84,10 +84,7 @@ func (p *Pacer) turn(ctx context.Context, l lane, c exchange.Call) error {
 	for {
 		err := p.Limits.Wait(ctx, mostWait, l.rates(c)...)
 		if !errors.Is(err, limits.ErrUnavailable) {
-			if err != nil {
-				return fmt.Errorf("waiting for a turn at %s: %w", l.exchange, err)
-			}
-			return nil
+			return l.late(err)
 		}
 		t := time.NewTimer(awayPause)
 		select {
@@ -97,6 +94,19 @@ func (p *Pacer) turn(ctx context.Context, l lane, c exchange.Call) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// late is the error of who gets no turn: where it is for how long, it is a limit like
+// those that the exchange tells of.
+func (l lane) late(err error) error {
+	if err == nil {
+		return nil
+	}
+	op := "waiting for a turn at " + l.exchange
+	if later, ok := errors.AsType[*limits.LaterError](err); ok {
+		return &exchange.Error{Kind: exchange.ErrRate, Op: op, RetryAfter: later.After, Err: err}
+	}
+	return fmt.Errorf("%s: %w", op, err)
 }
 
 // observe stops everybody for the rest of an interval that is nearly used up by the

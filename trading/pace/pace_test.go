@@ -123,6 +123,24 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Ensure a limit of the address stops requests, too, that don't count against it: who
+// goes on asking after a 429 is shut out.
+func TestRefused_weightless(t *testing.T) {
+	t.Parallel()
+	ctx, a, b, _ := setup(t)
+	free := exchange.Call{Name: "POST /fapi/v1/order", Orders: 1, Changes: true}
+	if !ready(ctx, b.Hooks(account(1), exchange.Futures), free) {
+		t.Fatal("waits for nothing")
+	}
+	a.Hooks(account(1), exchange.Futures).Refused(&exchange.Error{Kind: exchange.ErrRate, RetryAfter: time.Hour})
+	if ready(ctx, b.Hooks(account(2), exchange.Futures), free) {
+		t.Error("an order goes on")
+	}
+	if !ready(ctx, b.Hooks(account(1), exchange.Spot), free) {
+		t.Error("another market, which is counted by itself, waits")
+	}
+}
+
 // Ensure what the exchange says has been used counts, whoever used it.
 func TestObserve(t *testing.T) {
 	t.Parallel()
@@ -165,8 +183,13 @@ func TestLater(t *testing.T) {
 	ctx, a, _, _ := setup(t)
 	h := a.Hooks(account(1), exchange.Spot)
 	h.Refused(&exchange.Error{Kind: exchange.ErrBanned, RetryAfter: time.Hour})
-	later, ok := errors.AsType[*limits.LaterError](h.Before(ctx, order))
+	err := h.Before(ctx, order)
+	later, ok := errors.AsType[*limits.LaterError](err)
 	if !ok || later.After < 59*time.Minute {
 		t.Errorf("%+v", later)
+	}
+	// Whoever knows exchanges alone, such as Settle, has to know it for what it is.
+	if !errors.Is(err, exchange.ErrRate) || exchange.RetryAfter(err) != later.After {
+		t.Errorf("%v: no limit that ends", err)
 	}
 }

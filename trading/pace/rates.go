@@ -59,11 +59,13 @@ type venue struct {
 var table = map[venue][]limit{
 	{"binance", exchange.Spot}: {
 		{"weight", byAddress, weight, 4800, 600, time.Minute},
+		whole,
 		{"orders10s", byAccount, orders, 50, 40, 10 * time.Second},
 		{"orders1d", byAccount, orders, 170_000, 10_000, 24 * time.Hour},
 	},
 	{"binance", exchange.Futures}: {
 		{"weight", byAddress, weight, 1800, 360, time.Minute},
+		whole,
 		{"orders10s", byAccount, orders, 200, 70, 10 * time.Second},
 		{"orders1m", byAccount, orders, 930, 150, time.Minute},
 	},
@@ -82,6 +84,11 @@ var table = map[venue][]limit{
 	{"okx", exchange.Spot}:    okx,
 	{"okx", exchange.Futures}: okx,
 }
+
+// whole counts every request of an address and is no limit, but stands still with the
+// others of the address after a 429: Binance shuts out who goes on, and there are
+// requests that have no weight.
+var whole = limit{"whole", byAddress, one, 1_000_000, 1_000_000, time.Second}
 
 var okx = []limit{
 	{"public", byAddress, kind(exchange.KindPublic), 12, 6, 2 * time.Second},

@@ -18,6 +18,9 @@ type Rules struct {
 	Lot, MarketLot Lot
 	// MinValue is the least quantity times price.
 	MinValue decimal.Decimal
+	// StopCost is how many times its stop price a market order that buys behind a stop
+	// has to be paid with, where that is more than once.
+	StopCost decimal.Decimal
 	// ReduceAnyValue: MinValue is not asked of futures orders that reduce.
 	ReduceAnyValue bool
 }

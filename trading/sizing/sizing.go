@@ -126,6 +126,9 @@ func size(s *signal.Signal, asked signal.Order, at Snapshot, c Capital, r Rules)
 	if err != nil {
 		return o, err
 	}
+	if o.Type == signal.StopMarket && o.Buy && r.StopCost.IsPositive() {
+		pays = pays.Mul(r.StopCost)
+	}
 	part := held.Mul(share(asked))
 	whole := hundred
 	if opens {

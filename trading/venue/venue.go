@@ -2,8 +2,6 @@
 // account and market one client, which all jobs share, with the hooks that have its
 // requests wait for their turn. An account whose configuration has changed gets a new
 // client; requests of the old one that are under way go on.
-//
-// It also looks whether an account is fit to trade with: see Check.
 package venue
 
 import (

@@ -66,6 +66,11 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.op, err)
 		}
+		if r.changes {
+			if err := exchange.Signing(ctx, r.op); err != nil {
+				return err
+			}
+		}
 		p := slices.Concat(r.params, wire.Query{
 			{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, {"timestamp", strconv.FormatInt(now.UnixMilli(), 10)},
 		})

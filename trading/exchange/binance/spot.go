@@ -24,10 +24,7 @@ func (c *Client) rising(ctx context.Context, o exchange.Order) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if last.Equal(o.StopPrice) {
-		return false, &exchange.Error{Kind: exchange.ErrTrigger, Op: "placing " + o.ClientID, Message: "the price is " + last.String()}
-	}
-	return o.StopPrice.GreaterThan(last), nil
+	return o.Rises(last)
 }
 
 func (m spot) place(ctx context.Context, o exchange.Order) (exchange.State, error) {

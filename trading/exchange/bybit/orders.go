@@ -71,15 +71,16 @@ func (c *Client) place(ctx context.Context, o exchange.Order) (exchange.State, e
 		if err != nil {
 			return exchange.State{}, err
 		}
-		if last.Equal(o.StopPrice) {
-			return exchange.State{}, &exchange.Error{Kind: exchange.ErrTrigger, Op: op, Message: "the price is " + last.String()}
+		up, err := o.Rises(last)
+		if err != nil {
+			return exchange.State{}, err
 		}
 		body.TriggerPrice = o.StopPrice.String()
 		if c.spot() {
 			body.OrderFilter = "StopOrder"
 		} else {
 			body.TriggerBy, body.TriggerDirection = "LastPrice", 2
-			if o.StopPrice.GreaterThan(last) {
+			if up {
 				body.TriggerDirection = 1
 			}
 		}

@@ -87,6 +87,11 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.op, err)
 		}
+		if r.body != nil {
+			if err := exchange.Signing(ctx, r.op); err != nil {
+				return err
+			}
+		}
 		stamp, window := strconv.FormatInt(now.UnixMilli(), 10), strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)
 		key := c.opt.Key.Reveal()
 		header.Set("X-BAPI-API-KEY", key)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,6 +274,16 @@ func stopLimit(t *testing.T, w World) {
 
 func stopReached(t *testing.T, w World) {
 	refused(t, w, order("at", exchange.Buy, exchange.StopMarket, "0.01", "95000"), exchange.ErrTrigger)
+	// One that was passed since it was asked for was reached, too; one that wasn't rests.
+	for trigger, stop := range map[exchange.Trigger][2]string{exchange.Rise: {"94999", "95001"}, exchange.Fall: {"95001", "94999"}} {
+		for _, kind := range []exchange.Type{exchange.StopMarket, exchange.StopLimit} {
+			o := order("pass"+string(trigger)+strings.ReplaceAll(string(kind), "_", ""), exchange.Sell, kind, "0.01", stop[0], "96000")
+			o.Trigger = trigger
+			refused(t, w, o, exchange.ErrTrigger)
+			o.StopPrice = D(stop[1])
+			place(t, w, o, exchange.Pending)
+		}
+	}
 }
 
 func duplicate(t *testing.T, w World) {

@@ -26,8 +26,8 @@ func (c *Client) placeAlgo(ctx context.Context, o exchange.Order, body newOrder)
 		return exchange.State{}, err
 	}
 	r := request{op: "placing " + o.ClientID, path: "/api/v5/trade/order-algo", kind: exchange.KindAlgo, signed: true, places: true}
-	if last.Equal(o.StopPrice) {
-		return exchange.State{}, &exchange.Error{Kind: exchange.ErrTrigger, Op: r.op, Message: "the price is " + last.String()}
+	if _, err := o.Rises(last); err != nil {
+		return exchange.State{}, err
 	}
 	body.OrdType, body.TriggerPx, body.TriggerPxType, body.OrderPx, body.AlgoClOrdID = "trigger", o.StopPrice.String(), "last", "-1", o.ClientID
 	body.TgtCcy = "" // refused of them (51281)

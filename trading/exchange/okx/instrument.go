@@ -142,13 +142,16 @@ func (d instrument) unit(spot bool) decimal.Decimal {
 }
 
 // rules translates them. OKX has no least value: only a least size. On spot the most at
-// the market is an amount in USDT, which isn't a quantity and is left to OKX.
+// the market is an amount in USDT, which isn't a quantity and is left to OKX. For stops
+// that buy spot see dearest.
 func (d instrument) rules(symbol string, spot bool, unit decimal.Decimal) exchange.Rules {
 	r := exchange.Rules{Symbol: symbol, Base: d.Base, Quote: d.Quote, Trading: d.State == "live", Price: exchange.Range{Step: d.Tick.Decimal}}
 	step, least := d.Lot.Mul(unit), d.Min.Mul(unit)
 	r.Quantity = exchange.Range{Min: least, Max: d.MaxLimit.Mul(unit), Step: step}
 	r.MarketQuantity = exchange.Range{Min: least, Step: step}
-	if !spot {
+	if spot {
+		r.StopCost = dearest
+	} else {
 		r.Base, r.Quote, r.MarketQuantity.Max, r.ReduceBelowMinimum = d.ContractAsset, d.Settle, d.MaxMarket.Mul(unit), true
 	}
 	return r

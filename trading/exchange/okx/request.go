@@ -103,6 +103,11 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.op, err)
 		}
+		if r.body != nil {
+			if err := exchange.Signing(ctx, r.op); err != nil {
+				return err
+			}
+		}
 		stamp := Stamp(now)
 		header.Set("OK-ACCESS-KEY", c.opt.Key.Reveal())
 		header.Set("OK-ACCESS-PASSPHRASE", c.opt.Passphrase.Reveal())

@@ -94,8 +94,10 @@ func (x *Exchange) Place(ctx context.Context, o exchange.Order) (exchange.State,
 	if err := r.rules().Check(o, last); err != nil {
 		return exchange.State{}, err
 	}
-	if o.Type.Stop() && o.StopPrice.Equal(last) {
-		return exchange.State{}, &exchange.Error{Kind: exchange.ErrTrigger, Op: "placing " + o.ClientID, Message: "the price stands at " + last.String()}
+	if o.Type.Stop() {
+		if _, err := o.Rises(last); err != nil {
+			return exchange.State{}, err
+		}
 	}
 	if err := x.before(ctx, exchange.Call{Name: "place", Weight: 1, Orders: 1, Changes: true}); err != nil {
 		return exchange.State{}, err

@@ -180,7 +180,7 @@ func (x *Exchange) unsure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	return &exchange.Error{Kind: exchange.ErrUnknownOutcome, Op: "changing a paper account", Err: err, Settled: x.now().Add(settleWait)}
+	return &exchange.Error{Kind: exchange.ErrUnknownOutcome, Op: "changing a paper account", Err: err, Settled: time.Now().Add(settleWait)}
 }
 
 func away(op string, err error) error {
