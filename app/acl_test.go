@@ -332,7 +332,7 @@ func TestRolesAreLimited(t *testing.T) {
 			"SUBSCRIBE sw:v1:h:seoul-1:cancels",
 		}},
 		{"scheduler", jobs.SchedulerAccess(), []string{
-			"HGETALL sw:v1:idempotency:x", "DEL sw:v1:idempotency:x", "XRANGE sw:v1:events:jobs - +", "DEL sw:v1:events:jobs", "SADD sw:v1:hosts x",
+			"HGETALL sw:v1:idempotency:x", "DEL sw:v1:idempotency:x", "XRANGE sw:v1:events:logs - +", "XREAD STREAMS sw:v1:events:jobs 0", "DEL sw:v1:events:jobs", "SADD sw:v1:hosts x",
 			"DEL sw:v1:hosts", "ZADD sw:v1:hosts:removed 1 x", "DEL asynq:queues", "SUBSCRIBE sw:v1:bell:owed", "PUBLISH sw:v1:h:seoul-1:cancels x",
 		}},
 	} {
