@@ -15,6 +15,7 @@ import (
 	"switchyard/app"
 	"switchyard/configs"
 	"switchyard/jobs"
+	simtelegram "switchyard/sim/telegram"
 )
 
 // watch connects to an api's WebSocket and returns what waits for a message whose type
@@ -176,4 +177,35 @@ func TestLiveWebhooks(t *testing.T) {
 	if err != nil || len(page.Jobs) != 1 {
 		t.Errorf("%d jobs, %v", len(page.Jobs), err)
 	}
+}
+
+// Ensure a client's webhook to a chat is told of as the others are, sent or refused.
+func TestLiveTelegramWebhooks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s, at := b.messenger(t)
+	p := b.start(t, b.config(at), app.API, app.Worker)
+	c, resp, err := websocket.DefaultDialer.DialContext(b.ctx, "ws://"+p.Addrs()[0]+"/ws", nil)
+	must(t, err)
+	_ = resp.Body.Close()
+	t.Cleanup(func() { _ = c.Close() })
+	must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
+	s.Fail(simtelegram.Fault{Chat: "-7", Status: 403, Description: "Forbidden: bot was kicked from the group chat"})
+	for chat, want := range map[string]string{
+		"-42": `"event_type":"sent","webhook_type":"telegram","url":"https://api.telegram.org/…","status":"success","response_code":200`,
+		"-7":  `"event_type":"failed","webhook_type":"telegram","url":"https://api.telegram.org/…","status":"failed","response_code":403`,
+	} {
+		must(t, c.WriteMessage(websocket.TextMessage, []byte(`{"type":"send_webhook","data":{"webhook_type":"telegram","chat_id":`+chat+`,"message":"<알림>"}}`)))
+		for {
+			_, text, err := c.ReadMessage()
+			must(t, err)
+			if strings.HasPrefix(string(text), `{"type":"webhook_event"`) {
+				if !strings.Contains(string(text), want) || strings.Contains(string(text), canaryBot) {
+					t.Errorf("chat %s: told %s, want %s", chat, text, want)
+				}
+				break
+			}
+		}
+	}
+	b.hears(t, s, "-42", "<알림>")
 }

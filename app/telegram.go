@@ -20,7 +20,7 @@ func (a *App) messages(log *slog.Logger) (*worker.Telegram, error) {
 		return nil, err
 	}
 	return &worker.Telegram{
-		Client: a.bot, Windows: limits.NewWindows(a.rdb, nil), Moves: telegram.Moves{Client: a.rdb}, Config: a.cfg.Telegram, Log: log,
+		Client: a.bot, Windows: limits.NewWindows(a.rdb, nil), Moves: telegram.Moves{Client: a.rdb}, Config: a.cfg.Telegram, Log: log, Events: a.events,
 	}, nil
 }
 

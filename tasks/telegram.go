@@ -11,6 +11,8 @@ type TelegramPayload struct {
 	Text string `json:"text"`
 	// HTML: Text is HTML as Telegram reads it, not plain.
 	HTML bool `json:"html,omitempty"`
+	// Hook: a client of the WebSocket sends it as a webhook, and is told of each try.
+	Hook bool `json:"hook,omitempty"`
 	// Buttons stand in a row below the message, where the chat may give commands.
 	Buttons []TelegramButton `json:"buttons,omitempty"`
 }

@@ -129,7 +129,7 @@ func ComposeTelegram(chat string, m Message, known Templates) (tasks.Draft, erro
 	if err != nil {
 		return tasks.Draft{}, err
 	}
-	return tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text}, ""), nil
+	return tasks.NewTelegram(tasks.TelegramPayload{ChatID: chat, Text: text, Hook: true}, ""), nil
 }
 
 func same(r rune) string { return string(r) }

@@ -123,7 +123,7 @@ func TestComposeTelegram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tasks.NewTelegram(tasks.TelegramPayload{ChatID: "-100123", Text: "<b>: u"}, ""), got); diff != "" {
+	if diff := cmp.Diff(tasks.NewTelegram(tasks.TelegramPayload{ChatID: "-100123", Text: "<b>: u", Hook: true}, ""), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var unknown *webhooks.UnknownError

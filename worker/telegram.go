@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"switchyard/configs"
+	"switchyard/events"
 	"switchyard/jobs"
 	"switchyard/limits"
 	"switchyard/tasks"
@@ -27,6 +29,8 @@ type Telegram struct {
 	Moves  telegram.Moves
 	Config configs.Telegram
 	Log    *slog.Logger
+	// Events hears of each try of a message that is a webhook. Optional.
+	Events *events.Publisher
 }
 
 const (
@@ -57,28 +61,59 @@ func (t *Telegram) Handle(ctx context.Context, r *Run) Outcome {
 	}
 	m := &message{Telegram: t, run: r, payload: p, parts: telegram.Split(p.Text, p.HTML), so: messageSoFar(r, p)}
 	m.so.Parts = len(m.parts)
+	began := time.Now()
 	err := m.send(ctx)
+	o, event := m.outcome(err)
+	if p.Hook && event != "" {
+		t.tell(r, event, began, err)
+	}
+	return o
+}
+
+// outcome is what follows from the end of a try, and what is told of it; "": nothing.
+func (m *message) outcome(err error) (o Outcome, event string) {
+	t, r := m.Telegram, m.run
 	result := m.so.TelegramResult
 	var later *limits.LaterError
 	var refusal *telegram.Error
 	switch {
 	case err == nil:
-		return Done(result)
+		return Done(result), "sent"
 	case errors.Is(err, ErrStopping), errors.Is(err, jobs.ErrLost):
-		return Release()
+		return Release(), ""
 	case errors.Is(err, jobs.ErrCancelAsked):
-		return Cancelled(result)
+		return Cancelled(result), ""
 	case errors.As(err, &later):
-		return Postpone(later.After)
+		return Postpone(later.After), ""
 	case errors.Is(err, ErrLimit), errors.As(err, &refusal) && !refusal.Final() && m.so.Unsure < mostUnsure:
-		return RetryAfter(tasks.Backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result)
+		return RetryAfter(tasks.Backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result), "retrying"
 	case refusal != nil && refusal.Unsure:
 		err = fmt.Errorf("%w: %w", errUnsure, err)
 	}
 	if refusal != nil && refusal.Refused() {
 		t.Log.Error("Telegram refuses the bot; no message gets through", "err", refusal)
 	}
-	return GiveUp(err, result)
+	return GiveUp(err, result), "failed"
+}
+
+// tell publishes what became of a try of a message that is a webhook.
+func (t *Telegram) tell(r *Run, event string, began time.Time, err error) {
+	w := events.Webhook{
+		ID: r.ID, Kind: "telegram", URL: "https://api.telegram.org/…", Event: event, Status: event,
+		SentAt: began.UTC().Format(tasks.MilliTime), ResponseMS: time.Since(began).Milliseconds(),
+	}
+	if err == nil {
+		code := http.StatusOK
+		w.Status, w.Code, w.Message = "success", &code, "웹훅이 성공적으로 전송되었습니다"
+	} else {
+		w.Message = err.Error()
+		if refusal, ok := errors.AsType[*telegram.Error](err); ok && refusal.Status != 0 {
+			w.Code = &refusal.Status
+		}
+	}
+	if e, err := events.New(events.Deliveries, events.WebhookKind, began, w); err == nil { // text and numbers always can be written
+		t.Events.Publish(e)
+	}
 }
 
 // messageSoFar is what earlier tries came to.
