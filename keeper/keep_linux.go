@@ -34,6 +34,7 @@ func init() {
 func keep(control, reports *os.File) int {
 	syscall.CloseOnExec(controlFD)
 	syscall.CloseOnExec(reportFD)
+	syscall.CloseOnExec(holdFD)
 	// And whatever who started us was started with (a kernel before 5.11 can't).
 	_ = unix.CloseRange(reportFD+1, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	// A service manager may signal all processes of a unit. The keeper ends with the pipe;
