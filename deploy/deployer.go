@@ -142,7 +142,7 @@ func (r *run) look(ctx context.Context) error {
 	r.journal.Commit = r.journal.PreviousCommit
 	allowed := r.pipeline.Branches
 	switch branch := r.order.Branch; {
-	case branch != "" && !AllowsBranch(allowed, branch):
+	case branch != "" && !tasks.AllowsBranch(allowed, branch):
 		return failed("branch %q may not be deployed here", branch)
 	case branch != "":
 		r.journal.Branch = branch

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,20 +42,6 @@ type Step struct {
 	Safe bool
 	// Environment is what it gets beside that of the pipeline.
 	Environment []string
-}
-
-// Overhead is what a deployment may take beyond its steps, of which there are so many: for
-// its lock, for git, and for programs that don't end when they are asked to.
-func Overhead(steps int) time.Duration {
-	return lockWait + gitLimit + time.Duration(steps)*(endGrace+gitLimit) + time.Minute
-}
-
-// AllowsBranch reports whether one of the patterns is that of a branch.
-func AllowsBranch(patterns []string, branch string) bool {
-	return tasks.ValidBranch(branch) && slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := path.Match(p, branch)
-		return err == nil && ok
-	})
 }
 
 // at is step i of the journal: those that undo stand behind the others.

@@ -1,7 +1,9 @@
 package tasks
 
 import (
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +19,20 @@ type DeploymentPayload struct {
 
 // deploymentTries is how often a worker is looked for that knows the project.
 const deploymentTries = 4
+
+// beyondSteps is what a deployment may take beyond its steps, and beyondStep beyond each:
+// for who is still at work in its directory, for git, for programs that don't end when they
+// are asked to.
+const (
+	beyondSteps = 5 * time.Minute
+	beyondStep  = time.Minute
+)
+
+// DeploymentLimit bounds a deployment of so many steps, those that undo among them, which
+// take so long together at the most.
+func DeploymentLimit(steps int, together time.Duration) time.Duration {
+	return together + beyondSteps + time.Duration(steps)*beyondStep
+}
 
 // NewDeployment drafts a deployment, on a host or, where that is empty, on a worker of no
 // host. Those of one project run one after the other. One that no worker has taken up by
@@ -39,6 +55,14 @@ var branchName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+/-]{0,99}$`)
 func ValidBranch(name string) bool {
 	return branchName.MatchString(name) && !strings.Contains(name, "..") && !strings.Contains(name, "//") && !strings.Contains(name, "/.") &&
 		!strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".") && !strings.Contains(name+"/", ".lock/")
+}
+
+// AllowsBranch reports whether one of the patterns (path.Match) is that of a branch.
+func AllowsBranch(patterns []string, branch string) bool {
+	return ValidBranch(branch) && slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := path.Match(p, branch)
+		return err == nil && ok
+	})
 }
 
 // StepStatus is how it stands with a step of a deployment.

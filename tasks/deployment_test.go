@@ -24,6 +24,19 @@ func TestValidBranch(t *testing.T) {
 	}
 }
 
+// Ensure only what one of the patterns is of may be deployed, and a star is no slash.
+func TestAllowsBranch(t *testing.T) {
+	t.Parallel()
+	for branch, want := range map[string]bool{"main": true, "release/1": true, "release/1/2": false, "hotfix": false, "-f": false, "": false} {
+		if got := tasks.AllowsBranch([]string{"main", "release/*", "-*"}, branch); got != want {
+			t.Errorf("%s: %v", branch, got)
+		}
+	}
+	if tasks.AllowsBranch(nil, "main") {
+		t.Error("without a pattern")
+	}
+}
+
 // Ensure a deployment waits where its project is, behind those of the same project.
 func TestNewDeployment(t *testing.T) {
 	t.Parallel()
