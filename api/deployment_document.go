@@ -98,7 +98,7 @@ func documentOfDeployment(j *jobs.Job, p *tasks.DeploymentProgress) DeploymentDo
 		status = deploymentFailed
 	case j.State == jobs.Cancelled:
 		status = deploymentCancelled
-	case p.Rollback == tasks.RollbackInProgress:
+	case p.Rollback != tasks.NoRollback:
 		status = deploymentRollingBack
 	case !j.Started.IsZero():
 		status = deploymentInProgress

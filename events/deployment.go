@@ -87,7 +87,7 @@ func DeploymentOf(e Event) (told Event, ok bool) {
 		}
 	case job.State != "running" || p.Attempt != job.Attempt:
 		return Event{}, false
-	case p.Rollback == tasks.RollbackInProgress:
+	case p.Rollback != tasks.NoRollback:
 		status = "rolling_back"
 	}
 	d := Deployed{
