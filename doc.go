@@ -19,7 +19,8 @@
 //	webhooks/         what Discord, Slack and others are posted, and in which words
 //	strategy/         backtests over daily prices, and programs of one's own
 //	vitals/           how the machine is
-//	services/  deploy/  to come, one capability each
+//	deploy/           projects brought up to date by the steps of their pipelines
+//	services/         to come
 //	tasks/            the contract between producers and workers; no I/O
 //	jobs/             the record of every job in Redis
 //	hosts/            the registry of proxy hosts, the state of their dongles
@@ -27,6 +28,7 @@
 //	notices/          what chats are told of jobs, in words
 //	intake/           what the trading webhook was sent: a memory, a log
 //	executions/       of strategies: their numbers, the document that others see
+//	steplogs/         what the steps of deployments have written
 //	keeper/           runs programs; nothing that they start outlives them
 //	alerts/           what people should know of: since when, and whether it is over
 //	limits/           rates that all processes share, in Redis
@@ -41,7 +43,7 @@
 //
 // Dependencies run one way:
 //
-//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, intake, executions, keeper, alerts, limits, events, hosts, configs, metrics, logs}
+//	cmd → app → {api, worker, scheduler} → domain → {tasks, jobs, orders, notices, intake, executions, steplogs, keeper, alerts, limits, events, hosts, configs, metrics, logs}
 //
 // The api accepts work and never does it, so it imports no domain package but
 // pure catalogs. Domain packages know neither asynq nor HTTP servers, so each

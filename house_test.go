@@ -47,7 +47,7 @@ type layer struct {
 const family = "(its own folder)/..."
 
 var (
-	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/...", "keeper/...", "alerts/..."}
+	ground = []string{"tasks/...", "jobs/...", "events/...", "hosts/...", "configs/...", "metrics/...", "logs/...", "limits/...", "notices/...", "orders/...", "intake/...", "executions/...", "keeper/...", "steplogs/...", "alerts/..."}
 	domain = []string{
 		"hardware/...", "delivery/...", "cloudflare/...", "telegram/...", "services/...",
 		"deploy/...", "strategy/...", "trading/...", "vitals/...", "webhooks/...",
@@ -97,6 +97,7 @@ var layers = []layer{
 	{who: []string{"alerts/..."}, may: []string{"events/..."}, noServer: true},
 	{who: []string{"intake/..."}, noServer: true},
 	{who: []string{"executions/..."}, may: []string{"jobs/...", "tasks/..."}, noServer: true},
+	{who: []string{"steplogs/..."}, may: []string{"jobs/..."}, noServer: true},
 	{who: []string{"notices/..."}, may: []string{"alerts", "jobs/...", "tasks/..."}, noServer: true, not: effects},
 	{who: []string{"orders/..."}, may: []string{"jobs/...", "hosts/...", "tasks/...", "configs/..."}, noServer: true},
 	// A keeper is a process of its own, with its own end.

@@ -29,6 +29,7 @@ import (
 	"switchyard/intake"
 	"switchyard/jobs"
 	"switchyard/sim/redisserver"
+	"switchyard/steplogs"
 	"switchyard/strategy/catalog"
 	"switchyard/tasks"
 )
@@ -72,6 +73,11 @@ func setup(t testing.TB, change ...func(*configs.Config)) *bundle {
 	// A slow machine is no outage; the tests of outages set their own.
 	b.config.Redis.CommandTimeout = configs.Duration(20 * time.Second)
 	b.config.HTTP.RateLimit.PerSecond = 0 // tests ask more often than a client should
+	step := []configs.PipelineStep{{Name: "빌드", Command: []string{"/bin/true"}}}
+	b.config.Deployments.Pipelines = []configs.Pipeline{
+		{Project: "web", Dir: "/srv/web", Branches: []string{"main", "release/*"}, Steps: append(step, configs.PipelineStep{Name: "설치", Command: []string{"/bin/true"}}), Rollback: step},
+		{Project: "plain", Dir: "/srv/plain", Steps: step}, {Project: "away", Dir: "/srv/away", Host: "seoul-1", Steps: step},
+	}
 	for _, c := range change {
 		c(b.config)
 	}
@@ -99,6 +105,7 @@ func setup(t testing.TB, change ...func(*configs.Config)) *bundle {
 	socket := ws.New(ws.Options{Config: b.config.WS, Guard: access.New(b.config), Hub: b.hub, Redis: b.rdb, Log: slog.New(slog.DiscardHandler), Version: "test"})
 	b.api = api.New(api.Options{
 		Socket:     socket,
+		StepLogs:   steplogs.New(b.rdb, time.Hour),
 		Alerts:     alerts.NewBook(b.rdb, b.store.Now),
 		Strategies: strategies, Executions: executions.NewNumbers(b.rdb, 100),
 		Config: b.config, Store: b.store, Registry: b.registry, Log: slog.New(b.log), Version: "test",

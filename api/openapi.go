@@ -28,6 +28,7 @@ const (
 	tagTelegram   = "Telegram"
 	tagTrading    = "Trading"
 	tagStrategies = "Strategies"
+	tagDeploy     = "Deployments"
 	tagAlerts     = "Alerts"
 	tagLive       = "Live"
 	tagLegacy     = "Older proxy API"
@@ -67,6 +68,7 @@ func humaConfig(version string) huma.Config {
 		{Name: tagTelegram, Description: "Messages to chats."},
 		{Name: tagTrading, Description: "Alerts that become orders at exchanges."},
 		{Name: tagStrategies, Description: "Backtests and programs that are executed, and what came of them."},
+		{Name: tagDeploy, Description: "Projects brought up to date by the steps of their pipelines."},
 		{Name: tagAlerts, Description: "What people should know of: since when, and whether it is over."},
 		{Name: tagLive, Description: "What happens, as it happens."},
 		{Name: tagLegacy, Description: "The addresses that the clients of the older proxy API know, with its answers and its error form."},

@@ -18,7 +18,7 @@ import (
 // describePlain adds them, but for those that this server doesn't have.
 func describePlain(doc *huma.OpenAPI, routes chi.Routes) {
 	r := doc.Components.Schemas
-	for _, op := range slices.Concat(describeInfra(r), describeWebhook(r), describeChart(), legacyRoutes(r), operationsRoutes(r), pageRoutes()) {
+	for _, op := range slices.Concat(describeInfra(r), describeWebhook(r), describeChart(), describeStepLog(), legacyRoutes(r), operationsRoutes(r), pageRoutes()) {
 		if routes.Match(chi.NewRouteContext(), op.Method, op.Path) {
 			doc.AddOperation(op)
 		}

@@ -29,6 +29,8 @@ var words = map[string]map[string][]any{
 	"StatusDocument": {"status": {"ready"}},
 	"ToggleStatus":   {"status": {"idle", "in_progress", "recent", "timeout"}},
 	"JobAccepted":    {"status": {"queued", "scheduled", "running", "retrying", "completed", "failed", "cancelled"}},
+
+	"DeploymentAccepted": {"status": {"queued", "scheduled", "running", "retrying"}},
 }
 
 var descriptions = map[string]string{
@@ -49,6 +51,7 @@ var descriptions = map[string]string{
 	"WebhookLog":     "A page of requests to the trading webhook, newest first; next_cursor is null on the last one.",
 	"WebhookEntry":   "A request to the trading webhook.",
 	"JobList":        "A page of jobs, newest first; next_cursor is null on the last one.",
+	"DeploymentList": "A page of deployments, newest first; next_cursor is null on the last one.",
 	"DongleCheck":    "The dongles that should be there, compared with those that are.",
 	"Rotation":       "How often toggles brought an address that their dongle had not had lately.",
 	"Collision":      "A public address that several dongles of a host show.",

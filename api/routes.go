@@ -40,6 +40,10 @@ func (s *Server) routes(r chi.Router) {
 		s.strategyOperations(api)
 		s.handle(r, http.MethodGet, pathExecutions+"/{id}/chart", configs.StrategiesRead, s.executionChart)
 	}
+	if s.opt.StepLogs != nil {
+		s.deploymentOperations(api)
+		s.handle(r, http.MethodGet, pathDeployments+"/{id}/steps/{n}/log", configs.DeploymentsRead, s.stepLog)
+	}
 	if s.opt.Alerts != nil {
 		s.alertOperations(api)
 	}

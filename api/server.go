@@ -24,6 +24,7 @@ import (
 	"switchyard/jobs"
 	"switchyard/metrics"
 	"switchyard/orders"
+	"switchyard/steplogs"
 	"switchyard/strategy/catalog"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	// nil: there are none.
 	Strategies *catalog.Catalog
 	Executions *executions.Numbers
+	// StepLogs are the logs of deployments; nil: nothing is deployed.
+	StepLogs *steplogs.Store
 	// Alerts is the book of alerts; nil: there is none.
 	Alerts *alerts.Book
 	// Socket is the WebSocket; nil: there is none.

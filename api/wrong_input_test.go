@@ -18,6 +18,7 @@ var goodBodies = map[string]map[string]any{
 	"toggle-proxy":     {"port": 10016},
 	"push-host":        {},
 	"execute-strategy": {"strategy_name": "BoldAssetAllocation", "parameters": map[string]any{"variant": "BAA-G4"}},
+	"deploy":           {"project": "web", "branch": "main"},
 	"cf-block":         {"ip": "192.0.2.44", "chat_id": -12345678},
 	"cf-release":       {"ip": "192.0.2.44", "chat_id": -12345678},
 	"cf-search":        {"ip": "192.0.2.44", "chat_id": -12345678},

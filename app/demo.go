@@ -123,6 +123,9 @@ func (d *Demo) start(ctx context.Context, opt DemoOptions) error {
 		return err
 	}
 	demoTrading(&c.Trading)
+	if err := d.makeProject(ctx, &c.Deployments, opt.Log); err != nil {
+		return err
+	}
 	c.Webhooks.Templates = []configs.WebhookTemplate{{ID: "posco_news_alert", Text: "{title}\n{url}\n{timestamp}"}}
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)

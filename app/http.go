@@ -81,7 +81,7 @@ func (a *App) startAPI() {
 	a.socket = ws.New(ws.Options{Config: a.cfg.WS, Guard: a.guard, Hub: a.hub, Redis: a.rdb, Log: a.quiet.With("role", "api"), Meter: a.meter, Version: a.opt.Version, Webhook: a.sendWebhook})
 	a.api = api.New(api.Options{
 		Config: a.cfg, Store: a.store, Registry: a.registry, Log: log, Toggles: a.opt.Files.Toggles(), Version: a.opt.Version, Ready: a.ready,
-		Trading: a.trading, Intake: a.intake(), Socket: a.socket, Alerts: a.alertBook(), Strategies: a.catalog, Executions: executions.NewNumbers(a.rdb, a.cfg.Jobs.MaxPerType), Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
+		Trading: a.trading, Intake: a.intake(), Socket: a.socket, Alerts: a.alertBook(), Strategies: a.catalog, Executions: executions.NewNumbers(a.rdb, a.cfg.Jobs.MaxPerType), StepLogs: a.stepLogs(), Started: a.up.Load, Access: a.guard, Meter: a.meter, Metrics: a.meter.Handler(log), Monitoring: a.openMonitoring(),
 	})
 	for _, l := range a.listeners {
 		srv := a.server(log)

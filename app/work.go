@@ -78,6 +78,13 @@ func (a *App) startWorker(ctx, clockCtx context.Context) error {
 		s := &worker.Strategies{Runner: a.newRunner(), Config: a.cfg.Strategy, Log: log}
 		handlers[tasks.Strategy] = s.Handle
 	}
+	if central := contains(queues, tasks.QueueDefault); central || a.host != nil {
+		d, err := a.deployments(log, central)
+		if err != nil {
+			return err
+		}
+		handlers[tasks.Deployment] = d.Handle
+	}
 	process := a.store.NewProcess(len(shared) > 0, hostNames...)
 	a.hostInfo.Process = process.ID
 	w := a.cfg.Worker

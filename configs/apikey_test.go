@@ -45,7 +45,7 @@ func TestScopes(t *testing.T) {
 		}
 		seen[s] = true
 	}
-	if len(seen) != 19 || Scope("").Known() || Scope("*").Known() {
+	if len(seen) != 20 || Scope("").Known() || Scope("*").Known() {
 		t.Errorf("%d scopes", len(seen))
 	}
 }

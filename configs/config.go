@@ -32,7 +32,10 @@ type Config struct {
 	Strategy   Strategy   `yaml:"strategy"`
 	Webhooks   Webhooks   `yaml:"webhooks"`
 	Alerts     Alerts     `yaml:"alerts"`
-	Metrics    Metrics    `yaml:"metrics"`
+
+	Deployments Deployments `yaml:"deployments"` // of projects, not of this program
+
+	Metrics Metrics `yaml:"metrics"`
 
 	// origins remembers where each value was set, for messages about it. It
 	// is nil in a Config that Load did not make, and never written after Load.

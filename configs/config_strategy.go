@@ -1,7 +1,5 @@
 package configs
 
-import "os"
-
 // Strategy is about executing strategies. The workers of the queue strategy need all of
 // it, the api the names and parameters of Commands, and whether there are Prices.
 type Strategy struct {
@@ -65,15 +63,7 @@ type StrategyCommand struct {
 }
 
 // Variables are those of Environment that this process has, as NAME=value.
-func (c StrategyCommand) Variables() []string {
-	var out []string
-	for _, name := range c.Environment {
-		if v, ok := os.LookupEnv(name); ok {
-			out = append(out, name+"="+v)
-		}
-	}
-	return out
-}
+func (c StrategyCommand) Variables() []string { return Variables(c.Environment) }
 
 // StrategyParameter is a parameter of such a strategy.
 type StrategyParameter struct {

@@ -150,5 +150,6 @@ func Default() *Config {
 			MaxRetry:   Duration(time.Minute),
 			Prices:     StrategyPrices{Timeout: Duration(20 * time.Second), CacheTime: Duration(6 * time.Hour)},
 		},
+		Deployments: Deployments{MaxWait: Duration(time.Hour), LogKiB: 64},
 	}
 }

@@ -24,6 +24,7 @@ trading: {accounts: [`+paperAccount("id: 1")+`], groups: [{name: a, tokens: [{ha
 strategy: {commands: [{name: A, command: [/bin/true], parameters: [{name: a, type: number, default: 2, allowed: [2, 3.5]}]}]}
 webhooks: {templates: [{id: a, text: 'x {y}'}], receivers: [{name: ops, type: discord, url: 'https://discord.example.com/x'}]}
 alerts: {routes: [{levels: [error], sources: [exchange], telegram: ['@opsteam'], webhooks: [ops]}]}
+deployments: {pipelines: [{project: a, dir: /a, branches: [main], secrets: [A], steps: [{name: a, command: [/bin/true]}], rollback: [{name: b, command: [/bin/true]}]}]}
 `, "SWITCHYARD_DELIVERY_ALLOW=192.0.2.0/24")
 	out, err := c.YAML()
 	if err != nil {

@@ -20,17 +20,19 @@ const (
 	StrategiesRun  Scope = "strategies:run"  // execute a strategy
 	TradingRead    Scope = "trading:read"    // logs of the trading webhook
 	ServicesCtl    Scope = "services:control"
-	DeploymentsRun Scope = "deployments:run"
-	AlertsWrite    Scope = "alerts:write"  // dismiss an alert
-	EventsRead     Scope = "events:read"   // the WebSocket
-	WebhooksSend   Scope = "webhooks:send" // send webhooks of the caller's own
-	MetricsRead    Scope = "metrics:read"  // /metrics
-	Admin          Scope = "admin"         // everything, /monitoring among it
+	// Deployments and the logs of their steps; to start one, and to cancel it.
+	DeploymentsRead Scope = "deployments:read"
+	DeploymentsRun  Scope = "deployments:run"
+	AlertsWrite     Scope = "alerts:write"  // dismiss an alert
+	EventsRead      Scope = "events:read"   // the WebSocket
+	WebhooksSend    Scope = "webhooks:send" // send webhooks of the caller's own
+	MetricsRead     Scope = "metrics:read"  // /metrics
+	Admin           Scope = "admin"         // everything, /monitoring among it
 )
 
 var scopes = []Scope{
 	ProxiesRead, ProxiesToggle, HostsPush, HostsWrite, JobsRead, JobsWrite, CFRead, CFWrite, TelegramSend,
-	StrategiesRead, StrategiesRun, TradingRead, ServicesCtl, DeploymentsRun, AlertsWrite, EventsRead,
+	StrategiesRead, StrategiesRun, TradingRead, ServicesCtl, DeploymentsRead, DeploymentsRun, AlertsWrite, EventsRead,
 	WebhooksSend, MetricsRead, Admin,
 }
 

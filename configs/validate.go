@@ -43,6 +43,7 @@ func (c *Config) check(earlier Errors) Errors {
 	k.strategy()
 	k.webhooks()
 	k.alerts()
+	k.deployments()
 	k.metrics()
 	return k.faults
 }

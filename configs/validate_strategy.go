@@ -94,12 +94,7 @@ func (k *checker) strategyCommand(path string, c StrategyCommand) {
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
 		k.fault(path+".dir", "must be a path from the root")
 	}
-	for i, name := range c.Environment {
-		if !variableName.MatchString(name) {
-			k.fault(item(path+".environment", i), "must be the name of a variable, such as PATH, without its value")
-		}
-	}
-	k.distinct(path+".environment", c.Environment)
+	k.variables(path+".environment", c.Environment)
 	if c.Timeout != 0 {
 		k.between(path+".timeout", c.Timeout, shortest, k.c.Strategy.Limit.Std())
 	}

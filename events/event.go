@@ -23,7 +23,7 @@ const (
 	Alerts      Class = "alerts"      // raised and resolved
 	Logs        Class = "logs"        // lines of the log
 	Services    Class = "services"    // services and what became of them
-	Deployments Class = "deployments" // pipelines and their steps
+	Deployments Class = "deployments" // nothing: see DeploymentOf; a cursor has its place
 	Status      Class = "status"      // figures of processes and hosts
 )
 

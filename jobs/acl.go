@@ -117,6 +117,9 @@ const limitKeys = Prefix + "limit:*"
 // telegramKeys are those of package telegram: which groups have moved.
 const telegramKeys = Prefix + "telegram:*"
 
+// stepLogKeys are those of package steplogs; a host's stand under its own prefix.
+const stepLogKeys = Prefix + "steplog:*"
+
 // Of trading: the book of open orders, and accounts on paper.
 const (
 	tradingKeys = Prefix + "trading:*"
@@ -140,7 +143,7 @@ func told(classes ...events.Class) (out []string) {
 func WorkerAccess() Access {
 	queues := tasks.SharedQueues()
 	own := append(queueKeys(queues...), ownKeys()...)
-	own = append(own, prefixed("~", limitKeys, telegramKeys, tradingKeys, paperKeys, alertKeys)...)
+	own = append(own, prefixed("~", limitKeys, telegramKeys, tradingKeys, paperKeys, alertKeys, stepLogKeys)...)
 	var bells []string
 	for _, q := range queues {
 		bells = append(bells, "&"+BellChannel(q))

@@ -9,7 +9,9 @@
 // starts stays below the keeper in the tree of processes, also what leaves its process
 // group and session, empties its environment and loses its parent. So it can be found,
 // counted and ended: when the program ends, when it is told to, when a limit is reached,
-// and when this process ends, in whatever way: the keeper hears of that by a pipe.
+// and when this process ends, in whatever way: the keeper hears of that by a pipe. What
+// is locked while the program runs the keeper holds, too (Command.Hold), so that whoever
+// gets the lock finds nobody left.
 //
 // One thing gets away: what kills its keeper, which a program can that runs as the same
 // user. Programs are configured by the owner; the keeper guards against their mistakes,

@@ -26,7 +26,8 @@ const (
 // else: a server, or somebody's test.
 func init() {
 	if len(os.Args) > 0 && os.Args[0] == processName {
-		os.Exit(keep(os.NewFile(controlFD, "control"), os.NewFile(reportFD, "report")))
+		// Not os.Exit, which under the race detector waits a second for reports.
+		syscall.Exit(keep(os.NewFile(controlFD, "control"), os.NewFile(reportFD, "report")))
 	}
 }
 
@@ -34,6 +35,7 @@ func init() {
 func keep(control, reports *os.File) int {
 	syscall.CloseOnExec(controlFD)
 	syscall.CloseOnExec(reportFD)
+	syscall.CloseOnExec(holdFD)
 	// And whatever who started us was started with (a kernel before 5.11 can't).
 	_ = unix.CloseRange(reportFD+1, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	// A service manager may signal all processes of a unit. The keeper ends with the pipe;

@@ -29,6 +29,9 @@ type Command struct {
 	// Nice is its priority, as in nice(1): 0 is that of this process. Where it must not
 	// be changed the program runs all the same.
 	Nice int
+	// Hold stays open until nothing of the program is left, also when this process ends
+	// before it: for a file that is locked. The program doesn't have it. nil: none.
+	Hold *os.File
 	Limits
 }
 

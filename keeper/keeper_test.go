@@ -296,3 +296,46 @@ func TestReasons(t *testing.T) {
 	p.Terminate() // after the end neither does anything
 	p.Kill()
 }
+
+// Ensure a lock that is held for a program is held until nothing of it is left, also when
+// whoever started it has closed the file, and that the program doesn't have the file.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lock := func() (*os.File, error) {
+		f, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	mine, err := lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	r, w := io.Pipe()
+	p, err := keeper.Start(script("ls /proc/self/fd; echo ready >&2; exec sleep 600", func(c *keeper.Command) { c.Hold, c.Stdout, c.Stderr = mine, &out, w }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	mine.Close()
+	if other, err := lock(); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("while it runs: %v", err)
+	} else {
+		other.Close()
+	}
+	p.Kill()
+	_ = p.Wait() // it was killed
+	other, err := lock()
+	if err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+	other.Close()
+	if out.String() != "0\n1\n2\n3\n" {
+		t.Errorf("it had %q", out.String())
+	}
+}

@@ -16,6 +16,7 @@ const processName = "switchyard-keeper"
 const (
 	controlFD = 3 // an order, then bytes; its end is the order to end
 	reportFD  = 4
+	holdFD    = 5 // where there is one to hold
 )
 
 // Start starts a program; it runs by now. Whoever starts it waits for it (Wait). Errors:
@@ -41,6 +42,9 @@ func Start(c Command) (*Process, error) {
 	cmd.Args, cmd.Env = []string{processName}, []string{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, p.guarded(c.Stdout), p.guarded(c.Stderr)
 	cmd.ExtraFiles = []*os.File{theirControl, theirReports}
+	if c.Hold != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, c.Hold)
+	}
 	// Away from the terminal, whose Ctrl-C is for this process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// Once the keeper is gone all that could hold the output has ended, or can't be.

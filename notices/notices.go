@@ -36,6 +36,8 @@ func Of(j *jobs.Job) (text string, ok bool) {
 		return tradeCancel(j), true
 	case tasks.Strategy:
 		return execution(j), true
+	case tasks.Deployment:
+		return deployment(j), true
 	}
 	return "", false
 }

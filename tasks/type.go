@@ -45,6 +45,9 @@ const (
 	// Strategy executes a strategy. Payload StrategyPayload, result what the
 	// strategy says.
 	Strategy Type = "strategy"
+	// Deployment brings a project up to date by the steps of its pipeline. Payload
+	// DeploymentPayload, no result: its progress is DeploymentProgress.
+	Deployment Type = "deployment"
 )
 
 // Spec is what is the same for all jobs of a type.
@@ -77,6 +80,8 @@ var specs = map[Type]Spec{
 	Trade:       {Owes: true},
 	TradeCancel: {Owes: true},
 	Strategy:    {Retryable: true, Owes: true},
+	// What was done stays done: another deployment begins from there.
+	Deployment: {Owes: true, OnHost: true},
 }
 
 // Types returns every job type, in no order.
@@ -150,7 +155,7 @@ func SharedQueues() []string {
 	return []string{QueueTrading, QueueDelivery, QueueInteractive, QueueStrategy, QueueDefault}
 }
 
-// HostQueue is where the toggles and services of a host wait.
+// HostQueue is where the toggles, services and deployments of a host wait.
 func HostQueue(host string) string { return "host:" + host }
 
 // HostStatusQueue is where a host's collections and pushes wait, apart from the

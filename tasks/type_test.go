@@ -13,19 +13,19 @@ import (
 )
 
 // Ensure every job type is known and may be run again, but for pushes, which are
-// never sent twice, and orders, whose market has gone on, and that of those whose start and end are told to others none
+// never sent twice, orders, whose market has gone on, and deployments, and that of those whose start and end are told to others none
 // is forgotten.
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	owing := map[tasks.Type]bool{tasks.Toggle: true, tasks.CFBlock: true, tasks.CFRelease: true, tasks.CFSearch: true, tasks.Trade: true, tasks.TradeCancel: true, tasks.Strategy: true}
+	owing := map[tasks.Type]bool{tasks.Toggle: true, tasks.CFBlock: true, tasks.CFRelease: true, tasks.CFSearch: true, tasks.Trade: true, tasks.TradeCancel: true, tasks.Strategy: true, tasks.Deployment: true}
 	got := tasks.Types()
 	slices.Sort(got)
-	if diff := cmp.Diff([]tasks.Type{"callback", "cf_block", "cf_release", "cf_search", "collect", "push", "strategy", "telegram", "toggle", "trade", "trade_cancel"}, got); diff != "" {
+	if diff := cmp.Diff([]tasks.Type{"callback", "cf_block", "cf_release", "cf_search", "collect", "deployment", "push", "strategy", "telegram", "toggle", "trade", "trade_cancel"}, got); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
 	for _, typ := range got {
-		trades := typ == tasks.Trade || typ == tasks.TradeCancel
-		if s := typ.Spec(); !typ.Known() || s.Retryable == (typ == tasks.Push || trades) || s.Once != (typ == tasks.Push) || s.Owes != owing[typ] || s.OwesStart != (typ == tasks.Toggle) {
+		once := typ == tasks.Trade || typ == tasks.TradeCancel || typ == tasks.Deployment
+		if s := typ.Spec(); !typ.Known() || s.Retryable == (typ == tasks.Push || once) || s.Once != (typ == tasks.Push) || s.Owes != owing[typ] || s.OwesStart != (typ == tasks.Toggle) {
 			t.Errorf("%s: known %v, %+v", typ, typ.Known(), s)
 		}
 	}

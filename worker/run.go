@@ -21,8 +21,9 @@ type Handler func(ctx context.Context, r *Run) Outcome
 // Run is one handler's hold on a job.
 type Run struct {
 	*jobs.Job
-	claim  *jobs.Claim
-	cancel context.CancelCauseFunc
+	claim   *jobs.Claim
+	lasting context.Context
+	cancel  context.CancelCauseFunc
 	// settled: the handler has ended, or Stop has given it up; whichever comes
 	// first says what becomes of the job.
 	settled atomic.Bool
@@ -68,6 +69,24 @@ func (r *Run) Progress(ctx context.Context, progress any) error {
 	defer cancel()
 	return r.claim.Progress(ctx, progress)
 }
+
+// Note is Progress for what the job's next handler has to know: it waits for Redis as long
+// as ctx allows. Errors: jobs.ErrLost, or the cause of ctx.
+func (r *Run) Note(ctx context.Context, progress any) error {
+	for {
+		err := r.Progress(ctx, progress)
+		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {
+			return err
+		}
+		if !pause(ctx, storePause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Lasting is a context for what is left to do when the job was cancelled: it ends with
+// ErrStopping or ErrLimit alone.
+func (r *Run) Lasting() context.Context { return r.lasting }
 
 // pause waits for d; false when ctx ended before.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -146,11 +165,11 @@ func (w *Worker) claim(p jobs.TaskPayload, owner string) (*jobs.Claim, jobs.Verd
 
 // execute runs the handler of a claimed job and records its outcome.
 func (w *Worker) execute(claim *jobs.Claim) {
-	ctx, cancel := context.WithCancelCause(w.handlers)
-	defer cancel(nil)
-	limited, cancelLimit := context.WithTimeoutCause(ctx, claim.Limit, ErrLimit)
+	limited, cancelLimit := context.WithTimeoutCause(w.handlers, claim.Limit, ErrLimit)
 	defer cancelLimit()
-	r := &Run{Job: claim.Job, claim: claim, cancel: cancel, through: make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(limited)
+	defer cancel(nil)
+	r := &Run{Job: claim.Job, claim: claim, lasting: limited, cancel: cancel, through: make(chan struct{})}
 	defer close(r.through)
 	w.mu.Lock()
 	w.running[r.ID] = r
@@ -170,7 +189,7 @@ func (w *Worker) execute(claim *jobs.Claim) {
 	}
 	ended := w.opt.Meter.RunStarted(string(claim.Type))
 	began := time.Now()
-	out, result := w.call(limited, r)
+	out, result := w.call(ctx, r)
 	if r.settled.Swap(true) {
 		ended(metrics.Abandoned, time.Since(began))
 		w.opt.Log.Warn("handler ended after its job was let go", "job", r.ID, "type", r.Type, "attempt", r.Attempt)

@@ -131,7 +131,15 @@ type flush struct {
 func newFlush(entries []entry, before events.Cursor) *flush {
 	f := &flush{before: before, after: entries[len(entries)-1].cursor, made: map[string][]*message{}}
 	newest := map[string]int{}
-	for _, e := range entries {
+	for i, e := range entries {
+		if d, ok := events.DeploymentOf(e.event); ok {
+			// In front of its job's event, under the id of what came before: see messages.
+			cursor := before
+			if i > 0 {
+				cursor = entries[i-1].cursor
+			}
+			f.single = append(f.single, entry{d, cursor})
+		}
 		switch e.event.Kind {
 		case typeStatus:
 			host := aboutOf(e.event).Host

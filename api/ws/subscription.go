@@ -17,7 +17,7 @@ const (
 	typeAlert   = events.AlertKind
 	typeLog     = "log_update"
 	typeWebhook = "webhook_event"
-	typePosco   = "posco_event"
+	typePosco   = events.DeploymentKind
 	typeJob     = events.JobKind
 	typeOrder   = events.OrderKind
 	typeHost    = "host_event"

@@ -776,3 +776,41 @@ func TestClients(t *testing.T) {
 
 // withMany lets one address have many connections.
 func withMany(c *configs.Config) { c.WS.PerClient, c.WS.MessagesPerSecond = 1000, 1000 }
+
+// Ensure what a deployment's job tells comes as a posco_event in front of it, to those who
+// asked for that type too, and isn't lost on those who were cut off between the two.
+func TestDeploymentEvents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	all, one := b.connect(t), b.connect(t)
+	one.say(`{"type":"subscribe","data":{"event_types":["posco_event"]}}`)
+	all.barrier()
+	one.barrier()
+	change := func(state, event string) {
+		t.Helper()
+		must(t, b.rdb.XAdd(b.ctx, &redis.XAddArgs{Stream: events.JobStream, Values: []any{
+			"id", "j_1", "about", "deployment|||", "state", state, "attempt", "1", "progress", `{"event":"` + event + `","attempt":1,"project":"web","branch":"main","rollback":"none"}`,
+		}}).Err())
+	}
+	holds := func(p *peer, kind, part string) message {
+		t.Helper()
+		m := p.next()
+		if m.Type != kind || !strings.Contains(string(m.Data), part) {
+			t.Fatalf("got %s %s, want %s with %s", m.Type, m.Data, kind, part)
+		}
+		return m
+	}
+	change("running", "deployment_started")
+	holds(all, "posco_event", `"event_type":"deployment_started","branch":"main"`)
+	holds(all, "job_event", `"state":"running"`)
+	change("completed", "deployment_started")
+	cut := holds(all, "posco_event", `"event_type":"deployment_completed"`)
+	holds(all, "job_event", `"state":"completed"`)
+	holds(one, "posco_event", `"event_type":"deployment_started"`)
+	holds(one, "posco_event", `"event_type":"deployment_completed"`)
+
+	back := b.connect(t)
+	back.say(`{"type":"client_info","data":{"client_id":"a","last_broadcast_id":"` + cut.ID + `"}}`)
+	holds(back, "posco_event", `"event_type":"deployment_completed"`)
+	holds(back, "job_event", `"state":"completed"`)
+}

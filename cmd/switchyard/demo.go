@@ -160,6 +160,9 @@ func (e *env) demoGuided(ctx context.Context, opt app.DemoOptions) (err error) {
 	say("   curl -X POST '%s/api/v1/cf/block?ip=192.0.2.44&chat_id=-12345678'   # has Cloudflare block an address", api)
 	say("   curl -X POST %s/api/webhook -d '{\"group_name\":\"test1\",\"token\":\"your_webhook_token\",\"exchange\":\"BINANCE\",\"market_type\":\"FUTURES\","+
 		"\"currency\":\"USDT\",\"symbol\":\"BTCUSDT\",\"order_type\":\"MARKET\",\"side\":\"buy\",\"qty_per\":5}'   # a trading alert, on paper", api)
+	if len(d.Config.Deployments.Pipelines) > 0 {
+		say("   curl -X POST %s/api/v1/deployments -H 'Content-Type: application/json' -d '{\"project\": \"%s\", \"wait\": 60}'   # deploys a project", api, d.Config.Deployments.Pipelines[0].Project)
+	}
 	say("   curl %s/_sim/say -d '{\"chat\": \"%s\", \"text\": \"/toggle 13\"}'   # a chat tells the bot, …", d.Telegram.URL(), app.DemoChat)
 	say("   curl %s/_sim/messages       # … and is told", d.Telegram.URL())
 	say("   curl %s/_received           # what the receiver got", d.Receiver.URL())
