@@ -107,7 +107,7 @@ func TestFailure(t *testing.T) {
 			"one failed; rollback none", "step one has failed: it took longer than 200ms, and was ended", "",
 		},
 		"fork bomb": {
-			[]deploy.Step{sh("one", "b() { b & b & wait; }; b"), sh("undo back", "touch undone")},
+			[]deploy.Step{sh("one", "b() { sleep 0.05; b & b & wait; }; b"), sh("undo back", "touch undone")},
 			"one failed, back completed; rollback completed", "step one has failed: it had more than 64 processes, and was ended; it was rolled back", "",
 		},
 		"memory": {

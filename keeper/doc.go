@@ -20,6 +20,6 @@
 // # Limits
 //
 // Memory and processor time are bounded twice: for each process by the kernel, and for
-// all together by counting several times a second. The processor time of those that
+// all together by counting ten times a second, so for a moment there may be more. The processor time of those that
 // have ended counts too, for the keeper has buried them.
 package keeper

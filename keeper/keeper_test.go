@@ -197,7 +197,7 @@ func TestLimits(t *testing.T) {
 		"memory of many": {"for i in 1 2 3 4; do (head -c 20000000 /dev/zero | tr '\\0' x; sleep 60) | sort >/dev/null & done; wait",
 			keeper.Limits{Memory: 64 << 20}, keeper.Memory},
 		"processes": {"i=0; while [ $i -lt 60 ]; do setsid sleep 600 & i=$((i+1)); done; wait", keeper.Limits{Processes: 32}, keeper.Processes},
-		"fork bomb": {"b() { b & b & wait; }; b", keeper.Limits{Processes: 64}, keeper.Processes},
+		"fork bomb": {"b() { sleep 0.05; b & b & wait; }; b", keeper.Limits{Processes: 64}, keeper.Processes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
