@@ -44,7 +44,7 @@ deployments:
       environment: [PATH]
       processes: 50
       steps:
-        - {name: one, command: [/bin/sh, -c, "b() { b & b & wait; }; b"]}
+        - {name: one, command: [/bin/sh, -c, "b() { sleep 0.05; b & b & wait; }; b"]}
     - project: endless
       dir: DIR/endless
       environment: [PATH]
