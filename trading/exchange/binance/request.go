@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,38 +38,21 @@ func Sign(secret, query string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// call sends a request, and once more where it was refused because of the clock.
-func (c *Client) call(ctx context.Context, r request, out any) error {
-	err := c.send(ctx, r, out)
-	if r.signed && errors.Is(err, exchange.ErrClock) {
-		c.clock.Mistrust()
-		return c.send(ctx, r, out)
-	}
-	return err
+// turn is what stands around every request.
+func (c *Client) turn() wire.Turn {
+	return wire.Turn{Hooks: c.opt.Hooks, Clock: &c.clock, AskTime: c.askTime}
 }
 
-func (c *Client) send(ctx context.Context, r request, out any) error {
+// call sends a request, and once more where it was refused because of the clock.
+func (c *Client) call(ctx context.Context, r request, out any) error {
+	call := exchange.Call{Name: r.method + " " + r.path, Weight: r.weight, Orders: r.orders, Changes: r.changes}
+	return c.turn().Take(ctx, r.op, call, r.signed, func(now time.Time) error { return c.send(ctx, r, now, out) })
+}
+
+// send signs a request, where it is signed, sends it, and reads the answer.
+func (c *Client) send(ctx context.Context, r request, now time.Time, out any) error {
 	query := r.params.Encode()
-	if r.signed { // Whoever stands in Before may wait for long; so the time is had before and told after.
-		if _, err := c.clock.Now(ctx, c.askTime); err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
-	}
-	if c.opt.Before != nil {
-		if err := c.opt.Before(ctx, exchange.Call{Name: r.method + " " + r.path, Weight: r.weight, Orders: r.orders, Changes: r.changes}); err != nil {
-			return err
-		}
-	}
 	if r.signed {
-		now, err := c.clock.Now(ctx, c.askTime)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
-		if r.changes {
-			if err := exchange.Signing(ctx, r.op); err != nil {
-				return err
-			}
-		}
 		p := slices.Concat(r.params, wire.Query{
 			{"recvWindow", strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)}, {"timestamp", strconv.FormatInt(now.UnixMilli(), 10)},
 		})
@@ -80,9 +62,6 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 	}
 	answer, err := c.exchange(ctx, r, query)
 	if err != nil {
-		if c.opt.Refused != nil && (errors.Is(err, exchange.ErrRate) || errors.Is(err, exchange.ErrBanned)) {
-			c.opt.Refused(err)
-		}
 		return err
 	}
 	if err := json.Unmarshal(answer, out); err != nil {

@@ -42,17 +42,13 @@ func Sign(key, secret, timestamp, recvWindow, payload string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// call sends a request, and once more where it was refused because of the clock.
-func (c *Client) call(ctx context.Context, r request, out any) error {
-	err := c.send(ctx, r, out)
-	if r.signed && errors.Is(err, exchange.ErrClock) {
-		c.clock.Mistrust()
-		return c.send(ctx, r, out)
-	}
-	return err
+// turn is what stands around every request.
+func (c *Client) turn() wire.Turn {
+	return wire.Turn{Hooks: c.opt.Hooks, Clock: &c.clock, AskTime: c.askTime}
 }
 
-func (c *Client) send(ctx context.Context, r request, out any) error {
+// call sends a request, and once more where it was refused because of the clock.
+func (c *Client) call(ctx context.Context, r request, out any) error {
 	payload := r.query.Encode()
 	if r.body != nil {
 		b, err := json.Marshal(r.body)
@@ -61,20 +57,15 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		}
 		payload = string(b)
 	}
-	if r.signed { // Whoever stands in Before may wait for long; so the time is had before and told after.
-		if _, err := c.clock.Now(ctx, c.askTime); err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
+	call := exchange.Call{Name: r.method() + " " + r.path, Weight: 1, Changes: r.body != nil, Kind: r.kind}
+	if r.kind == exchange.KindOrder {
+		call.Orders = 1
 	}
-	if c.opt.Before != nil {
-		call := exchange.Call{Name: r.method() + " " + r.path, Weight: 1, Changes: r.body != nil, Kind: r.kind}
-		if r.kind == exchange.KindOrder {
-			call.Orders = 1
-		}
-		if err := c.opt.Before(ctx, call); err != nil {
-			return err
-		}
-	}
+	return c.turn().Take(ctx, r.op, call, r.signed, func(now time.Time) error { return c.send(ctx, r, payload, now, out) })
+}
+
+// send signs a request, where it is signed, and sends it.
+func (c *Client) send(ctx context.Context, r request, payload string, now time.Time, out any) error {
 	header := http.Header{}
 	if c.opt.UserAgent != "" {
 		header.Set("User-Agent", c.opt.UserAgent)
@@ -83,15 +74,6 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		header.Set("Content-Type", "application/json")
 	}
 	if r.signed {
-		now, err := c.clock.Now(ctx, c.askTime)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
-		if r.body != nil {
-			if err := exchange.Signing(ctx, r.op); err != nil {
-				return err
-			}
-		}
 		stamp, window := strconv.FormatInt(now.UnixMilli(), 10), strconv.FormatInt(c.opt.RecvWindow.Milliseconds(), 10)
 		key := c.opt.Key.Reveal()
 		header.Set("X-BAPI-API-KEY", key)
@@ -100,11 +82,7 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		header.Set("X-BAPI-SIGN", Sign(key, c.opt.Secret.Reveal(), stamp, window, payload))
 		r.settled = c.settled()
 	}
-	err := c.exchange(ctx, r, header, payload, out)
-	if c.opt.Refused != nil && (errors.Is(err, exchange.ErrRate) || errors.Is(err, exchange.ErrBanned)) {
-		c.opt.Refused(err)
-	}
-	return err
+	return c.exchange(ctx, r, header, payload, out)
 }
 
 // settled is when a request that is signed now will be too late for Bybit.

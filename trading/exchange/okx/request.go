@@ -52,17 +52,13 @@ func Sign(secret, timestamp, method, path, body string) string {
 	return base64.StdEncoding.EncodeToString(m.Sum(nil))
 }
 
-// call sends a request, and once more where it was refused because of the clock.
-func (c *Client) call(ctx context.Context, r request, out any) error {
-	err := c.send(ctx, r, out)
-	if r.signed && errors.Is(err, exchange.ErrClock) {
-		c.clock.Mistrust()
-		return c.send(ctx, r, out)
-	}
-	return err
+// turn is what stands around every request.
+func (c *Client) turn() wire.Turn {
+	return wire.Turn{Hooks: c.opt.Hooks, Clock: &c.clock, AskTime: c.askTime}
 }
 
-func (c *Client) send(ctx context.Context, r request, out any) error {
+// call sends a request, and once more where it was refused because of the clock.
+func (c *Client) call(ctx context.Context, r request, out any) error {
 	path, body := r.path, ""
 	if q := r.query.Encode(); q != "" {
 		path += "?" + q
@@ -74,20 +70,15 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		}
 		body = string(b)
 	}
-	if r.signed { // Whoever stands in Before may wait for long; so the time is had before and told after.
-		if _, err := c.clock.Now(ctx, c.askTime); err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
+	call := exchange.Call{Name: r.method() + " " + r.path, Weight: 1, Changes: r.body != nil, Kind: r.kind}
+	if r.places {
+		call.Orders = 1
 	}
-	if c.opt.Before != nil {
-		call := exchange.Call{Name: r.method() + " " + r.path, Weight: 1, Changes: r.body != nil, Kind: r.kind}
-		if r.places {
-			call.Orders = 1
-		}
-		if err := c.opt.Before(ctx, call); err != nil {
-			return err
-		}
-	}
+	return c.turn().Take(ctx, r.op, call, r.signed, func(now time.Time) error { return c.send(ctx, r, path, body, now, out) })
+}
+
+// send signs a request, where it is signed, and sends it.
+func (c *Client) send(ctx context.Context, r request, path, body string, now time.Time, out any) error {
 	header := http.Header{}
 	if c.opt.UserAgent != "" {
 		header.Set("User-Agent", c.opt.UserAgent)
@@ -99,15 +90,6 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		header.Set("x-simulated-trading", "1")
 	}
 	if r.signed {
-		now, err := c.clock.Now(ctx, c.askTime)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
-		}
-		if r.body != nil {
-			if err := exchange.Signing(ctx, r.op); err != nil {
-				return err
-			}
-		}
 		stamp := Stamp(now)
 		header.Set("OK-ACCESS-KEY", c.opt.Key.Reveal())
 		header.Set("OK-ACCESS-PASSPHRASE", c.opt.Passphrase.Reveal())
@@ -118,11 +100,7 @@ func (c *Client) send(ctx context.Context, r request, out any) error {
 		}
 		r.settled = c.settled(r)
 	}
-	err := c.exchange(ctx, r, header, path, body, out)
-	if c.opt.Refused != nil && (errors.Is(err, exchange.ErrRate) || errors.Is(err, exchange.ErrBanned)) {
-		c.opt.Refused(err)
-	}
-	return err
+	return c.exchange(ctx, r, header, path, body, out)
 }
 
 // settled is when a request that is signed now will be too late for OKX.
