@@ -30,7 +30,7 @@ func newAccount(a Account) (*account, error) {
 
 // bind takes what a spot order needs out of what is free.
 func (s *Server) bind(o *matching.Order) *refusal {
-	if !s.book.Bind(o) {
+	if !s.Book.Bind(o) {
 		return refuse(-2010, "Account has insufficient balance for requested action.")
 	}
 	return nil

@@ -24,7 +24,7 @@ func (s *Server) newAlgoOrder(q query) (any, *refusal) {
 	if no := s.aim(o); no != nil {
 		return nil, no
 	}
-	s.book.Enter(o, q.fill)
+	s.Book.Enter(o, q.fill)
 	return algoDocument(o), nil
 }
 
@@ -40,15 +40,15 @@ func (s *Server) triggered(o *matching.Order) bool {
 		kind = "MARKET"
 	}
 	x := &matching.Order{Account: o.Account, Place: o.Place, Base: o.Base, Quote: o.Quote, Buy: o.Buy, Kind: kind, Limited: kind == "LIMIT", PositionSide: o.PositionSide,
-		Price: o.Price, Qty: o.Qty, Step: o.Step, ReduceOnly: o.ReduceOnly, From: o.ID, Created: s.now(), Updated: s.now()}
+		Price: o.Price, Qty: o.Qty, Step: o.Step, ReduceOnly: o.ReduceOnly, From: o.ID, Created: s.Now(), Updated: s.Now()}
 	if s.afford(x) != nil {
-		s.book.End(o, matching.Rejected)
+		s.Book.End(o, matching.Rejected)
 		return false
 	}
 	x.ClientID = "simalgo" + strconv.FormatInt(o.ID, 10)
-	s.book.End(o, matching.Finished)
+	s.Book.End(o, matching.Finished)
 	o.Became = x
-	s.book.Enter(x, decimal.NewFromInt(1))
+	s.Book.Enter(x, decimal.NewFromInt(1))
 	return false
 }
 
@@ -95,6 +95,6 @@ func (s *Server) cancelAlgo(q query) (any, *refusal) {
 	case o == nil || !o.Open():
 		return nil, refuse(-2011, "Unknown order sent.")
 	}
-	s.book.End(o, matching.Cancelled)
+	s.Book.End(o, matching.Cancelled)
 	return map[string]any{"algoId": o.ID, "clientAlgoId": o.ClientID, "code": "200", "msg": "success"}, nil
 }

@@ -96,7 +96,7 @@ func (s *Server) info(q query) (any, *refusal) {
 }
 
 func (s *Server) price(q query) (any, *refusal) {
-	p := s.book.Price(matching.Place{Market: q.market, Symbol: q.params["symbol"]})
+	p := s.Book.Price(matching.Place{Market: q.market, Symbol: q.params["symbol"]})
 	if !p.IsPositive() {
 		return nil, &refusal{http.StatusInternalServerError, -1000, "no price was set"}
 	}

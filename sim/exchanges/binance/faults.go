@@ -3,10 +3,6 @@ package binance
 import (
 	"net/http"
 	"strings"
-	"time"
-
-	"switchyard/sim/backstage"
-	"switchyard/sim/exchanges/matching"
 )
 
 // Fault is what goes wrong with a request.
@@ -42,11 +38,8 @@ type Fault struct {
 // counts.
 func (s *Server) Fail(f Fault) {
 	f.Done = f.Done || f.Cut || f.Fill != ""
-	s.faults.Add(f, f.Times)
+	s.Faults.Add(f, f.Times)
 }
-
-// Recover takes back all faults, and lets go of the requests that they hold.
-func (s *Server) Recover() { s.faults.Clear() }
 
 // hits tells whether the fault is one of this request.
 func (f *Fault) hits(r *http.Request) bool {
@@ -70,44 +63,4 @@ func (f *Fault) meet(w http.ResponseWriter, r *http.Request, freed <-chan struct
 	}
 	answer(w, f.Status, map[string]any{"code": f.Code, "msg": f.Message})
 	return f.Status, f.Code, true
-}
-
-// control is the simulator's own API, which Binance doesn't have:
-//
-//	GET    /_sim/orders   the ledger: every order that was taken
-//	GET    /_sim/calls    all requests
-//	POST   /_sim/faults   a Fault, from now on
-//	DELETE /_sim/faults   take all back, and the skew
-//	POST   /_sim/skew     {"seconds": 7.5}: the exchange's clock is ahead
-//	POST   /_sim/price    {"market": "spot", "symbol": "BTCUSDT", "price": "95000"}; no market: both
-func (s *Server) control() http.Handler {
-	mux := backstage.Control(s.Fail, func() { s.Recover(); s.SetSkew(0) })
-	mux.HandleFunc("GET /_sim/orders", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Ledger()) })
-	mux.HandleFunc("GET /_sim/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Calls()) })
-	mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) {
-		var x struct {
-			Seconds float64 `json:"seconds"`
-		}
-		if backstage.Read(w, r, &x) {
-			s.SetSkew(time.Duration(x.Seconds * float64(time.Second)))
-			answer(w, http.StatusOK, x)
-		}
-	})
-	mux.HandleFunc("POST /_sim/price", func(w http.ResponseWriter, r *http.Request) {
-		var x struct{ Market, Symbol, Price string }
-		if !backstage.Read(w, r, &x) {
-			return
-		}
-		for _, market := range []matching.Market{Spot, Futures} {
-			if x.Market != "" && x.Market != string(market) {
-				continue
-			}
-			if err := s.SetPrice(market, x.Symbol, x.Price); err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-		}
-		answer(w, http.StatusOK, x)
-	})
-	return mux
 }

@@ -22,7 +22,7 @@ func (s *Server) newFuturesOrder(q query) (any, *refusal) {
 		return nil, no
 	}
 	before := *o
-	s.book.Enter(o, q.fill)
+	s.Book.Enter(o, q.fill)
 	if q.params["newOrderRespType"] == "RESULT" {
 		return futuresDocument(o), nil
 	}
@@ -48,7 +48,7 @@ func (s *Server) ready(q query, o *matching.Order, clientID string) *refusal {
 	case q.account.Hedge && q.params["reduceOnly"] != "":
 		return refuse(-1106, "Parameter 'reduceonly' sent when not required.")
 	}
-	if no := s.symbols[o.Symbol].check(o, s.book.Price(o.Place)); no != nil {
+	if no := s.symbols[o.Symbol].check(o, s.Book.Price(o.Place)); no != nil {
 		return no
 	}
 	return s.name(o, clientID)
@@ -56,7 +56,7 @@ func (s *Server) ready(q query, o *matching.Order, clientID string) *refusal {
 
 // afford checks the margin, and that an order that reduces has something to reduce.
 func (s *Server) afford(o *matching.Order) *refusal {
-	switch s.book.Afford(o) {
+	switch s.Book.Afford(o) {
 	case matching.NothingToReduce:
 		return refuse(-2022, "ReduceOnly Order is rejected.")
 	case matching.NoFunds:
@@ -81,7 +81,7 @@ func futuresDocument(o *matching.Order) map[string]any {
 
 func (s *Server) cancelAllFutures(q query, algo bool) (any, *refusal) {
 	for _, o := range s.list(q, algo) {
-		s.book.End(o, matching.Cancelled)
+		s.Book.End(o, matching.Cancelled)
 	}
 	return map[string]any{"code": 200, "msg": "The operation of cancel all open order is done."}, nil
 }
@@ -91,7 +91,7 @@ func (s *Server) futuresBalance(q query) (any, *refusal) {
 	for asset, p := range q.account.Futures {
 		b := p.Total()
 		out = append(out, map[string]any{"accountAlias": "sim", "asset": asset, "balance": b.StringFixed(8), "crossWalletBalance": b.StringFixed(8), "crossUnPnl": "0.00000000",
-			"availableBalance": s.book.Available(q.account.Account, asset).StringFixed(8), "maxWithdrawAmount": b.StringFixed(8), "marginAvailable": true, "updateTime": q.now.UnixMilli()})
+			"availableBalance": s.Book.Available(q.account.Account, asset).StringFixed(8), "maxWithdrawAmount": b.StringFixed(8), "marginAvailable": true, "updateTime": q.now.UnixMilli()})
 	}
 	return out, nil
 }
@@ -101,7 +101,7 @@ func (s *Server) futuresAccount(q query) (any, *refusal) {
 	assets, positions := []any{}, []any{}
 	for asset, p := range q.account.Futures {
 		b := p.Total()
-		left := s.book.Available(q.account.Account, asset)
+		left := s.Book.Available(q.account.Account, asset)
 		assets = append(assets, map[string]any{"asset": asset, "walletBalance": b.StringFixed(8), "marginBalance": b.StringFixed(8), "unrealizedProfit": "0.00000000",
 			"initialMargin": b.Sub(left).StringFixed(8), "maintMargin": "0.00000000", "crossWalletBalance": b.StringFixed(8), "availableBalance": left.StringFixed(8),
 			"maxWithdrawAmount": left.StringFixed(8), "updateTime": q.now.UnixMilli()})
@@ -118,7 +118,7 @@ func (s *Server) positionRisk(q query) (any, *refusal) {
 	for k, p := range q.account.Positions {
 		if q.params["symbol"] == "" || q.params["symbol"] == k.Symbol {
 			out = append(out, map[string]any{"symbol": k.Symbol, "positionSide": positionSide(k.Side), "positionAmt": p.Amount.String(), "entryPrice": p.Entry.String(),
-				"markPrice": s.book.Price(matching.Place{Market: Futures, Symbol: k.Symbol}).String(), "marginAsset": s.symbols[k.Symbol].Quote, "updateTime": q.now.UnixMilli()})
+				"markPrice": s.Book.Price(matching.Place{Market: Futures, Symbol: k.Symbol}).String(), "marginAsset": s.symbols[k.Symbol].Quote, "updateTime": q.now.UnixMilli()})
 		}
 	}
 	return out, nil

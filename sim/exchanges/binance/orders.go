@@ -22,13 +22,6 @@ func limited(m matching.Market, kind string) bool {
 // Order is an order as the ledger has it.
 type Order = matching.Entry
 
-// Ledger returns every order that was taken, the oldest first.
-func (s *Server) Ledger() []Order {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.book.Ledger()
-}
-
 var plain = regexp.MustCompile(`^([0-9]{1,20})(\.[0-9]{1,20})?$`)
 
 // read reads the parameters of a new order, and refuses what its type doesn't have.
@@ -86,13 +79,13 @@ func (s *Server) read(q query, o *matching.Order, stopName string, limit []strin
 // has it isn't open any more: so it is with Binance.
 func (s *Server) name(o *matching.Order, id string) *refusal {
 	if id == "" {
-		id = "sim" + strconv.FormatInt(s.book.Next(), 36)
+		id = "sim" + strconv.FormatInt(s.Book.Next(), 36)
 	}
 	if !legal.MatchString(id) {
 		return refuse(-1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[.A-Z:/a-z0-9_-]{1,36}$'.")
 	}
 	o.ClientID = id
-	twin := s.book.Find(func(x *matching.Order) bool {
+	twin := s.Book.Find(func(x *matching.Order) bool {
 		return x.Account == o.Account && x.Market == o.Market && x.Apart == o.Apart && x.ClientID == id && x.Open()
 	})
 	switch {
@@ -109,7 +102,7 @@ func (s *Server) aim(o *matching.Order) *refusal {
 	if !o.Conditional {
 		return nil
 	}
-	last := s.book.Price(o.Place)
+	last := s.Book.Price(o.Place)
 	o.Rising = o.Buy
 	switch o.Kind {
 	case "TAKE_PROFIT", "TAKE_PROFIT_LIMIT", "TAKE_PROFIT_MARKET":
@@ -130,7 +123,7 @@ func (s *Server) find(q query, byID, byClient string, algo bool) (*matching.Orde
 	if id == "" && client == "" {
 		return nil, refuse(-1102, "Param '"+byClient+"' or '"+byID+"' must be sent, but both were empty/null!")
 	}
-	return s.book.Find(func(o *matching.Order) bool {
+	return s.Book.Find(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Market == q.market && o.Apart == algo && (algo || o.Symbol == q.params["symbol"]) &&
 			(id == "" || id == strconv.FormatInt(o.ID, 10)) && (client == "" || client == o.ClientID)
 	}), nil
@@ -138,7 +131,7 @@ func (s *Server) find(q query, byID, byClient string, algo bool) (*matching.Orde
 
 // list returns the open orders that a request is about.
 func (s *Server) list(q query, algo bool) []*matching.Order {
-	return s.book.All(func(o *matching.Order) bool {
+	return s.Book.All(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Market == q.market && o.Apart == algo && o.Open() && (q.params["symbol"] == "" || q.params["symbol"] == o.Symbol)
 	})
 }

@@ -53,7 +53,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := Call{At: time.Now(), Method: r.Method, Path: r.URL.Path}
 	drop := false
 	defer func() {
-		s.calls.Note(c) // also where the answer is lost
+		s.Note(c) // also where the answer is lost
 		if drop {
 			panic(http.ErrAbortHandler)
 		}
@@ -63,7 +63,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, c.Status, map[string]any{"code": -1000, "msg": "too large"})
 		return
 	}
-	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(r) })
+	f, freed := s.Faults.Take(func(f *Fault) bool { return f.hits(r) })
 	if f != nil && !f.Done {
 		if drop = f.Drop; drop {
 			return
@@ -112,9 +112,9 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, body string, f *Faul
 	if f != nil && f.Fill != "" {
 		q.fill = dec(f.Fill)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q.now = s.now()
+	s.Lock()
+	defer s.Unlock()
+	q.now = s.Now()
 	var no *refusal
 	if q.params, no = parse(r.URL.RawQuery, body); no != nil {
 		return nil, no
@@ -215,25 +215,6 @@ func (s *Server) admit(r *http.Request, body string, q *query) *refusal {
 
 var legal = regexp.MustCompile(`^[.A-Z:/a-z0-9_-]{1,36}$`)
 
-// window counts what is used of a limit in the current interval.
-type window struct {
-	of   int64
-	used int
-}
-
-// take counts n in the interval of length per that now is in, and returns the sum and
-// how long the interval lasts.
-func (s *Server) take(name string, now time.Time, per time.Duration, n int) (int, time.Duration) {
-	of := now.UnixNano() / int64(per)
-	x := s.used[name]
-	if x == nil || x.of != of {
-		x = &window{of: of}
-		s.used[name] = x
-	}
-	x.used += n
-	return x.used, per - time.Duration(now.UnixNano()%int64(per))
-}
-
 // charge counts the weight of a request.
 func (s *Server) charge(w http.ResponseWriter, r *http.Request, q query, e endpoint) *refusal {
 	limit := s.opt.Weight
@@ -245,7 +226,7 @@ func (s *Server) charge(w http.ResponseWriter, r *http.Request, q query, e endpo
 	if e.whole != 0 && q.params["symbol"] == "" {
 		weight = e.whole
 	}
-	used, left := s.take("weight "+string(q.market)+" "+host, q.now, time.Minute, weight)
+	used, left := s.Take("weight "+string(q.market)+" "+host, q.now, time.Minute, weight)
 	w.Header().Set("X-MBX-USED-WEIGHT-1M", strconv.Itoa(used))
 	if used <= limit {
 		return nil
@@ -260,13 +241,13 @@ func (s *Server) count(w http.ResponseWriter, q query) *refusal {
 	if limit == 0 {
 		limit = map[matching.Market]int{Spot: 100, Futures: 300}[q.market]
 	}
-	used, left := s.take("orders "+string(q.market)+" "+q.account.Name, q.now, 10*time.Second, 1)
+	used, left := s.Take("orders "+string(q.market)+" "+q.account.Name, q.now, 10*time.Second, 1)
 	w.Header().Set("X-MBX-ORDER-COUNT-10S", strconv.Itoa(used))
 	long, per := "X-MBX-ORDER-COUNT-1D", 24*time.Hour
 	if q.market == Futures {
 		long, per = "X-MBX-ORDER-COUNT-1M", time.Minute
 	}
-	all, _ := s.take(long+q.account.Name, q.now, per, 1)
+	all, _ := s.Take(long+q.account.Name, q.now, per, 1)
 	w.Header().Set(long, strconv.Itoa(all))
 	if used <= limit {
 		return nil

@@ -2,13 +2,9 @@ package binance
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
-	"github.com/shopspring/decimal"
-
-	"switchyard/sim/backstage"
+	"switchyard/sim/exchanges/floor"
 	"switchyard/sim/exchanges/matching"
 )
 
@@ -41,17 +37,10 @@ type Options struct {
 
 // Server is the simulated Binance. Make one with Start.
 type Server struct {
-	opt    Options
-	door   *backstage.Server
-	calls  backstage.Ledger[Call]
-	faults backstage.Faults[Fault]
-
-	mu       sync.Mutex
+	*floor.Floor[Call, Fault]
+	opt      Options
 	accounts map[string]*account
 	symbols  map[string]Symbol
-	book     *matching.Book
-	skew     time.Duration
-	used     map[string]*window
 }
 
 // The markets.
@@ -68,39 +57,23 @@ func Start(ctx context.Context, addr string, opt Options) (*Server, error) {
 	if opt.Symbols == nil {
 		opt.Symbols = usualSymbols()
 	}
-	s := &Server{opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}, used: map[string]*window{}}
-	s.book = &matching.Book{Leverage: opt.Leverage, Now: s.now, Triggered: s.triggered}
+	s := &Server{opt: opt, accounts: map[string]*account{}, symbols: map[string]Symbol{}}
+	s.Floor = floor.New[Call, Fault]("Binance", opt.Leverage, func(symbol string) bool { _, ok := s.symbols[symbol]; return ok })
+	s.Book.Triggered = s.triggered
 	for _, x := range opt.Symbols {
 		s.symbols[x.Name] = x
 	}
 	for _, a := range opt.Accounts {
 		made, err := newAccount(a)
 		if err != nil {
-			return nil, fmt.Errorf("simulated Binance: %w", err)
+			return nil, s.Wrong(err)
 		}
 		s.accounts[a.Key] = made
 	}
-	for symbol, p := range opt.Prices {
-		for _, market := range []matching.Market{Spot, Futures} {
-			if err := s.SetPrice(market, symbol, p); err != nil {
-				return nil, fmt.Errorf("simulated Binance: %w", err)
-			}
-		}
-	}
-	var err error
-	if s.door, err = backstage.Serve(ctx, addr, s.serve, s.control()); err != nil {
-		return nil, fmt.Errorf("simulated Binance: %w", err)
+	if err := s.Open(ctx, addr, opt.Prices, s.serve, s.Fail); err != nil {
+		return nil, err
 	}
 	return s, nil
-}
-
-// URL is the base URL of both APIs.
-func (s *Server) URL() string { return s.door.URL() }
-
-// Close ends it at once.
-func (s *Server) Close() error {
-	s.Recover()
-	return s.door.Close()
 }
 
 // Call is one request, as the list of them has it. Signatures are left out.
@@ -111,40 +84,4 @@ type Call struct {
 	// Status of the answer, 0 where none was sent, and Binance's code in it.
 	Status int `json:"status"`
 	Code   int `json:"code,omitempty"`
-}
-
-// Calls returns all requests so far, in the order they were answered.
-func (s *Server) Calls() []Call { return s.calls.All() }
-
-// WaitFor waits until cond holds for the requests.
-func (s *Server) WaitFor(ctx context.Context, cond func([]Call) bool) error {
-	if err := s.calls.WaitFor(ctx, cond); err != nil {
-		return fmt.Errorf("simulated Binance: %w", err)
-	}
-	return nil
-}
-
-// now is the exchange's time.
-func (s *Server) now() time.Time { return time.Now().Add(s.skew) }
-
-// SetSkew has the exchange's clock differ from the machine's.
-func (s *Server) SetSkew(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.skew = d
-}
-
-// SetPrice sets the last price of a symbol, and executes what it sets off.
-func (s *Server) SetPrice(market matching.Market, symbol, price string) error {
-	p, err := decimal.NewFromString(price)
-	if err != nil || !p.IsPositive() {
-		return fmt.Errorf("no price: %q", price)
-	}
-	if _, ok := s.symbols[symbol]; !ok {
-		return fmt.Errorf("no such symbol: %q", symbol)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.book.SetPrice(matching.Place{Market: market, Symbol: symbol}, p)
-	return nil
 }

@@ -9,7 +9,7 @@ func (s *Server) newSpotOrder(q query) (any, *refusal) {
 		return nil, no
 	}
 	for _, check := range []func() *refusal{
-		func() *refusal { return s.symbols[o.Symbol].check(o, s.book.Price(o.Place)) },
+		func() *refusal { return s.symbols[o.Symbol].check(o, s.Book.Price(o.Place)) },
 		func() *refusal { return s.name(o, q.params["newClientOrderId"]) },
 		func() *refusal { return s.aim(o) },
 		func() *refusal { return s.bind(o) },
@@ -18,7 +18,7 @@ func (s *Server) newSpotOrder(q query) (any, *refusal) {
 			return nil, no
 		}
 	}
-	s.book.Enter(o, q.fill)
+	s.Book.Enter(o, q.fill)
 	full := spotDocument(o)
 	full["transactTime"] = q.now.UnixMilli()
 	kind := q.params["newOrderRespType"]
@@ -94,14 +94,14 @@ func (s *Server) cancelOrder(q query) (any, *refusal) {
 	case o == nil || !o.Open():
 		return nil, refuse(-2011, "Unknown order sent.")
 	}
-	s.book.End(o, matching.Cancelled)
+	s.Book.End(o, matching.Cancelled)
 	return cancelled(o, q), nil
 }
 
 func (s *Server) cancelAllSpot(q query) (any, *refusal) {
 	out := []any{}
 	for _, o := range s.list(q, false) {
-		s.book.End(o, matching.Cancelled)
+		s.Book.End(o, matching.Cancelled)
 		out = append(out, cancelled(o, q))
 	}
 	if len(out) == 0 {

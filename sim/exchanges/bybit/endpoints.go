@@ -96,7 +96,7 @@ func (s *Server) instruments(q query) (any, *refusal) {
 func (s *Server) tickers(q query) (any, *refusal) {
 	list := []any{}
 	for _, x := range s.chosen(q) {
-		if p := s.book.Price(matching.Place{Market: q.market(), Symbol: x.Name}); p.IsPositive() {
+		if p := s.Book.Price(matching.Place{Market: q.market(), Symbol: x.Name}); p.IsPositive() {
 			list = append(list, map[string]string{"symbol": x.Name, "lastPrice": p.String(), "indexPrice": p.String(), "markPrice": p.String(), "bid1Price": p.String(), "ask1Price": p.String()})
 		}
 	}
@@ -113,12 +113,12 @@ func (s *Server) walletBalance(q query) (any, *refusal) {
 	coins, available, total := []any{}, dec("0"), dec("0")
 	for asset, p := range a.Spot {
 		if asset == "USDT" || asset == "USDC" {
-			available, total = available.Add(s.book.Available(a.Account, asset)), total.Add(p.Total())
+			available, total = available.Add(s.Book.Available(a.Account, asset)), total.Add(p.Total())
 		}
 		if only := q.text("coin"); only != "" && !strings.Contains(","+only+",", ","+asset+",") {
 			continue
 		}
-		margin := p.Free.Sub(s.book.Available(a.Account, asset))
+		margin := p.Free.Sub(s.Book.Available(a.Account, asset))
 		coins = append(coins, map[string]any{"coin": asset, "equity": p.Total().String(), "walletBalance": p.Total().String(), "locked": p.Locked.String(), "spotBorrow": "0",
 			"borrowAmount": "0", "totalOrderIM": "0", "totalPositionIM": margin.String(), "availableToWithdraw": "", "usdValue": p.Total().String(), "unrealisedPnl": "0", "cumRealisedPnl": "0",
 			"accruedInterest": "0", "bonus": "0", "marginCollateral": true, "collateralSwitch": asset == "USDT"})
@@ -144,7 +144,7 @@ func (s *Server) positionList(q query) (any, *refusal) {
 	for _, x := range s.chosen(q) {
 		for i, side := range sides {
 			d := map[string]any{"positionIdx": i, "symbol": x.Name, "side": "", "size": "0", "avgPrice": "0", "positionValue": "0", "leverage": strconv.Itoa(s.opt.Leverage), "tradeMode": 0,
-				"markPrice": s.book.Price(matching.Place{Market: matching.Futures, Symbol: x.Name}).String(), "liqPrice": "", "positionIM": "0", "positionMM": "0", "positionStatus": "Normal",
+				"markPrice": s.Book.Price(matching.Place{Market: matching.Futures, Symbol: x.Name}).String(), "liqPrice": "", "positionIM": "0", "positionMM": "0", "positionStatus": "Normal",
 				"unrealisedPnl": "0", "cumRealisedPnl": "0", "curRealisedPnl": "0", "createdTime": "1676538056258", "updatedTime": strconv.FormatInt(q.now.UnixMilli(), 10)}
 			if q.account.Hedge {
 				d["positionIdx"] = i + 1

@@ -5,9 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"switchyard/sim/backstage"
-	"switchyard/sim/exchanges/matching"
 )
 
 // Fault is what goes wrong with a request.
@@ -48,11 +45,8 @@ type Fault struct {
 // counts.
 func (s *Server) Fail(f Fault) {
 	f.Done = f.Done || f.Cut || f.Fill != "" || f.Reject != "" || f.Hidden > 0
-	s.faults.Add(f, f.Times)
+	s.Faults.Add(f, f.Times)
 }
-
-// Recover takes back all faults, and lets go of the requests that they hold.
-func (s *Server) Recover() { s.faults.Clear() }
 
 // hits tells whether the fault is one of this request.
 func (f *Fault) hits(r *http.Request) bool {
@@ -72,9 +66,9 @@ func (s *Server) meet(f *Fault, w http.ResponseWriter, r *http.Request, freed <-
 		return 0, 0, false
 	}
 	if f.Reset > 0 {
-		s.mu.Lock()
-		at := s.now().Add(time.Duration(f.Reset) * time.Second).UnixMilli()
-		s.mu.Unlock()
+		s.Lock()
+		at := s.Now().Add(time.Duration(f.Reset) * time.Second).UnixMilli()
+		s.Unlock()
 		w.Header().Set("X-Bapi-Limit-Reset-Timestamp", strconv.FormatInt(at, 10))
 	}
 	if f.Status != http.StatusOK {
@@ -83,44 +77,4 @@ func (s *Server) meet(f *Fault, w http.ResponseWriter, r *http.Request, freed <-
 	}
 	answer(w, envelope{Code: f.Code, Message: f.Message, Result: struct{}{}, Extra: struct{}{}, Time: time.Now().UnixMilli()})
 	return f.Status, f.Code, true
-}
-
-// control is the simulator's own API, which Bybit doesn't have:
-//
-//	GET    /_sim/orders   the ledger: every order that was taken
-//	GET    /_sim/calls    all requests
-//	POST   /_sim/faults   a Fault, from now on
-//	DELETE /_sim/faults   take all back, and the skew
-//	POST   /_sim/skew     {"seconds": 7.5}: the exchange's clock is ahead
-//	POST   /_sim/price    {"market": "spot", "symbol": "BTCUSDT", "price": "95000"}; no market: both
-func (s *Server) control() http.Handler {
-	mux := backstage.Control(s.Fail, func() { s.Recover(); s.SetSkew(0) })
-	mux.HandleFunc("GET /_sim/orders", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Ledger()) })
-	mux.HandleFunc("GET /_sim/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Calls()) })
-	mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) {
-		var x struct {
-			Seconds float64 `json:"seconds"`
-		}
-		if backstage.Read(w, r, &x) {
-			s.SetSkew(time.Duration(x.Seconds * float64(time.Second)))
-			answer(w, x)
-		}
-	})
-	mux.HandleFunc("POST /_sim/price", func(w http.ResponseWriter, r *http.Request) {
-		var x struct{ Market, Symbol, Price string }
-		if !backstage.Read(w, r, &x) {
-			return
-		}
-		for _, m := range []matching.Market{matching.Spot, matching.Futures} {
-			if x.Market != "" && x.Market != string(m) {
-				continue
-			}
-			if err := s.SetPrice(m, x.Symbol, x.Price); err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-		}
-		answer(w, x)
-	})
-	return mux
 }

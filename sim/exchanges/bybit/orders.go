@@ -21,7 +21,7 @@ func (s *Server) create(q query) (any, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	last := s.book.Price(o.Place)
+	last := s.Book.Price(o.Place)
 	for _, check := range []func() *refusal{
 		func() *refusal { return s.symbols[o.Symbol].check(o, last) },
 		func() *refusal { return s.name(o, q) },
@@ -39,10 +39,10 @@ func (s *Server) create(q query) (any, *refusal) {
 	}
 	if x.reason != "" {
 		o.Triggered, o.Conditional = false, true // nothing of it is executed
-		s.book.Enter(o, decimal.Decimal{})
-		s.book.End(o, matching.Rejected)
+		s.Book.Enter(o, decimal.Decimal{})
+		s.Book.End(o, matching.Rejected)
 	} else {
-		s.book.Enter(o, q.fill())
+		s.Book.Enter(o, q.fill())
 	}
 	return acknowledged(o), nil
 }
@@ -117,7 +117,7 @@ func (s *Server) name(o *matching.Order, q query) *refusal {
 	if !legal.MatchString(o.ClientID) {
 		return refuse(10001, "orderLinkId invalid")
 	}
-	twin := s.book.Find(func(x *matching.Order) bool {
+	twin := s.Book.Find(func(x *matching.Order) bool {
 		return x.Account == o.Account && x.Market == o.Market && x.ClientID == o.ClientID && x.Open()
 	})
 	switch {
@@ -153,12 +153,12 @@ func (s *Server) afford(o *matching.Order) *refusal {
 		return nil
 	}
 	if o.Market == matching.Spot {
-		if !s.book.Bind(o) {
+		if !s.Book.Bind(o) {
 			return refuse(170131, "Insufficient balance.")
 		}
 		return nil
 	}
-	switch s.book.Afford(o) {
+	switch s.Book.Afford(o) {
 	case matching.NoFunds:
 		return refuse(110007, "ab not enough for new order")
 	case matching.NothingToReduce:
@@ -170,7 +170,7 @@ func (s *Server) afford(o *matching.Order) *refusal {
 // triggered has a stop that can't be afforded be cancelled.
 func (s *Server) triggered(o *matching.Order) bool {
 	if s.afford(o) != nil {
-		s.book.End(o, matching.Cancelled)
+		s.Book.End(o, matching.Cancelled)
 		return false
 	}
 	return true
@@ -244,7 +244,7 @@ func (o shown) document() map[string]any {
 func (s *Server) list(q query, fits func(*matching.Order) bool) map[string]any {
 	list := []any{}
 	id, link := q.text("orderId"), q.text("orderLinkId")
-	for _, o := range s.book.All(func(o *matching.Order) bool {
+	for _, o := range s.Book.All(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Market == q.market() && (q.text("symbol") == "" || q.text("symbol") == o.Symbol) &&
 			(id == "" || id == strconv.FormatInt(o.ID, 10)) && (link == "" || link == o.ClientID) && of(o, q.text("orderFilter"))
 	}) {
@@ -295,7 +295,7 @@ func (s *Server) cancel(q query) (any, *refusal) {
 	if q.market() == matching.Spot && filter == "" {
 		filter = "Order"
 	}
-	o := s.book.Find(func(o *matching.Order) bool {
+	o := s.Book.Find(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Market == q.market() && o.Symbol == q.text("symbol") && o.Open() &&
 			(id == "" || id == strconv.FormatInt(o.ID, 10)) && (link == "" || link == o.ClientID) && of(o, filter)
 	})
@@ -305,7 +305,7 @@ func (s *Server) cancel(q query) (any, *refusal) {
 	case o == nil:
 		return nil, refuse(110001, "order not exists or too late to cancel")
 	}
-	s.book.End(o, matching.Cancelled)
+	s.Book.End(o, matching.Cancelled)
 	return acknowledged(o), nil
 }
 
@@ -319,10 +319,10 @@ func (s *Server) cancelAll(q query) (any, *refusal) {
 	case q.market() == matching.Futures && q.text("symbol") == "" && q.text("settleCoin") == "":
 		return nil, refuse(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
 	}
-	for _, o := range s.book.All(func(o *matching.Order) bool {
+	for _, o := range s.Book.All(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Market == q.market() && o.Open() && (q.text("symbol") == "" || q.text("symbol") == o.Symbol) && of(o, filter)
 	}) {
-		s.book.End(o, matching.Cancelled)
+		s.Book.End(o, matching.Cancelled)
 		list = append(list, acknowledged(o))
 	}
 	return map[string]any{"list": list, "success": "1"}, nil

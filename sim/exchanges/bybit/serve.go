@@ -81,7 +81,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := Call{At: time.Now(), Method: r.Method, Path: r.URL.Path}
 	drop := false
 	defer func() {
-		s.calls.Note(c) // also where the answer is lost
+		s.Note(c) // also where the answer is lost
 		if drop {
 			panic(http.ErrAbortHandler)
 		}
@@ -91,7 +91,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too large", c.Status)
 		return
 	}
-	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(r) })
+	f, freed := s.Faults.Take(func(f *Fault) bool { return f.hits(r) })
 	if f != nil && !f.Done {
 		if drop = f.Drop; drop {
 			return
@@ -133,9 +133,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // do admits a request and does what it asks for.
 func (s *Server) do(w http.ResponseWriter, r *http.Request, body []byte, f *Fault, c *Call) (any, *refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := query{now: s.now(), fault: f}
+	s.Lock()
+	defer s.Unlock()
+	q := query{now: s.Now(), fault: f}
 	if no := s.knock(r, q.now); no != nil {
 		return nil, no
 	}
@@ -228,23 +228,6 @@ func (s *Server) admit(r *http.Request, body []byte, q *query) *refusal {
 	return nil
 }
 
-// window counts what is used of a limit in the current interval.
-type window struct {
-	of   int64
-	used int
-}
-
-func (s *Server) take(name string, now time.Time, per time.Duration) int {
-	of := now.UnixNano() / int64(per)
-	x := s.used[name]
-	if x == nil || x.of != of {
-		x = &window{of: of}
-		s.used[name] = x
-	}
-	x.used++
-	return x.used
-}
-
 // knock counts the requests of an address, which is shut out beyond the limit.
 func (s *Server) knock(r *http.Request, now time.Time) *refusal {
 	limit := s.opt.Requests
@@ -252,7 +235,7 @@ func (s *Server) knock(r *http.Request, now time.Time) *refusal {
 		limit = 600
 	}
 	host, _, _ := strings.Cut(r.RemoteAddr, ":")
-	if s.take("address "+host, now, 5*time.Second) > limit {
+	if used, _ := s.Take("address "+host, now, 5*time.Second, 1); used > limit {
 		return &refusal{http.StatusForbidden, 0, "403, access too frequent"}
 	}
 	return nil
@@ -264,7 +247,7 @@ func (s *Server) count(w http.ResponseWriter, path string, q query) *refusal {
 	if limit == 0 {
 		limit = map[matching.Market]int{matching.Spot: 20, matching.Futures: 10}[q.market()]
 	}
-	used := s.take(path+" "+q.text("category")+" "+q.account.Name, q.now, time.Second)
+	used, _ := s.Take(path+" "+q.text("category")+" "+q.account.Name, q.now, time.Second, 1)
 	h := w.Header()
 	h.Set("X-Bapi-Limit", strconv.Itoa(limit))
 	h.Set("X-Bapi-Limit-Status", strconv.Itoa(max(limit-used, 0)))

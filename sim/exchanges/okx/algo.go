@@ -36,7 +36,7 @@ func (s *Server) newAlgo(q query) (map[string]any, *refusal) {
 		return nil, wrong("triggerPxType")
 	}
 	o.Stop, o.Conditional, o.Apart = dec(q.text("triggerPx")), true, true
-	last := s.book.Price(o.Place)
+	last := s.Book.Price(o.Place)
 	if o.Stop.Equal(last) {
 		return nil, refuse("51279", "Trigger price must differ from the last price")
 	}
@@ -48,7 +48,7 @@ func (s *Server) newAlgo(q query) (map[string]any, *refusal) {
 		return nil, no
 	}
 	s.extra[o] = &extra{tag: q.text("tag")}
-	s.book.Enter(o, decimal.NewFromInt(1))
+	s.Book.Enter(o, decimal.NewFromInt(1))
 	return map[string]any{"algoId": strconv.FormatInt(o.ID, 10), "algoClOrdId": o.ClientID, "clOrdId": o.ClientID}, nil
 }
 
@@ -56,19 +56,19 @@ func (s *Server) newAlgo(q query) (map[string]any, *refusal) {
 // there is enough for it is looked at only now.
 func (s *Server) triggered(o *matching.Order) bool {
 	x := &matching.Order{Account: o.Account, Place: o.Place, Base: o.Base, Quote: o.Quote, Buy: o.Buy, Kind: "market", PositionSide: o.PositionSide, ReduceOnly: o.ReduceOnly,
-		Limited: o.Limited, Price: o.Price, Qty: o.Qty, Step: o.Step, From: o.ID, Created: s.now(), Updated: s.now()}
+		Limited: o.Limited, Price: o.Price, Qty: o.Qty, Step: o.Step, From: o.ID, Created: s.Now(), Updated: s.Now()}
 	if x.Limited {
 		x.Kind = "limit"
 	}
 	if no := s.afford(x); no != nil {
 		s.extra[o].failed = no.code
-		s.book.End(o, matching.Rejected)
+		s.Book.End(o, matching.Rejected)
 		return false
 	}
-	s.book.End(o, matching.Finished)
+	s.Book.End(o, matching.Finished)
 	o.Became = x
 	s.extra[x] = &extra{}
-	s.book.Enter(x, decimal.NewFromInt(1))
+	s.Book.Enter(x, decimal.NewFromInt(1))
 	return false
 }
 
@@ -123,6 +123,6 @@ func (s *Server) cancelAlgo(q query) (map[string]any, *refusal) {
 	case o == nil || !o.Open():
 		return nil, refuse("51400", "Cancellation failed as the order has been filled, canceled or does not exist")
 	}
-	s.book.End(o, matching.Cancelled)
+	s.Book.End(o, matching.Cancelled)
 	return map[string]any{"algoId": strconv.FormatInt(o.ID, 10), "algoClOrdId": o.ClientID}, nil
 }

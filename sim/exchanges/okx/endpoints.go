@@ -90,7 +90,7 @@ func (s *Server) instruments(q query) (any, *refusal) {
 
 func (s *Server) ticker(q query) (any, *refusal) {
 	x, m, ok := s.instrument(q.text("instId"))
-	p := s.book.Price(matching.Place{Market: m, Symbol: x.Name})
+	p := s.Book.Price(matching.Place{Market: m, Symbol: x.Name})
 	if !ok || !p.IsPositive() {
 		return nil, refuse("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
 	}
@@ -104,7 +104,7 @@ func (s *Server) balance(q query) (any, *refusal) {
 		if only := q.text("ccy"); only != "" && only != asset {
 			continue
 		}
-		left := s.book.Available(q.account.Account, asset)
+		left := s.Book.Available(q.account.Account, asset)
 		details = append(details, map[string]string{"ccy": asset, "cashBal": p.Total().String(), "eq": p.Total().String(), "availBal": left.String(), "availEq": left.String(),
 			"frozenBal": p.Total().Sub(left).String(), "ordFrozen": p.Locked.String(), "uTime": strconv.FormatInt(q.now.UnixMilli(), 10)})
 	}

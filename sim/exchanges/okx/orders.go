@@ -41,7 +41,7 @@ func (s *Server) newOrder(q query) (map[string]any, *refusal) {
 	if q.fault != nil {
 		s.extra[o].hidden = q.fault.Hidden
 	}
-	s.book.Enter(o, q.fill())
+	s.Book.Enter(o, q.fill())
 	return map[string]any{"ordId": strconv.FormatInt(o.ID, 10), "clOrdId": o.ClientID}, nil
 }
 
@@ -108,7 +108,7 @@ func (s *Server) unused(o *matching.Order, code, message string) *refusal {
 	if o.ClientID == "" {
 		return nil
 	}
-	if s.book.Find(func(x *matching.Order) bool {
+	if s.Book.Find(func(x *matching.Order) bool {
 		return x.Account == o.Account && x.ClientID == o.ClientID && x.Apart == o.Apart && x.Open()
 	}) != nil {
 		return refuse(code, message)
@@ -119,12 +119,12 @@ func (s *Server) unused(o *matching.Order, code, message string) *refusal {
 // afford checks that there is enough for an order.
 func (s *Server) afford(o *matching.Order) *refusal {
 	if o.Market == matching.Spot {
-		if !s.book.Bind(o) {
+		if !s.Book.Bind(o) {
 			return refuse("51008", "Order failed. Insufficient "+o.Quote+" balance in account.")
 		}
 		return nil
 	}
-	switch s.book.Afford(o) {
+	switch s.Book.Afford(o) {
 	case matching.NoFunds:
 		return refuse("51008", "Order failed. Insufficient USDT margin in account")
 	case matching.NothingToReduce:
@@ -186,7 +186,7 @@ func (s *Server) named(q query, apart bool, byID, byClient string) (*matching.Or
 	if id == "" && client == "" {
 		return nil, refuse("51000", "Either parameter "+byID+" or "+byClient+" is required")
 	}
-	return s.book.Find(func(o *matching.Order) bool {
+	return s.Book.Find(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Apart == apart && (instrument == "" || instrument == s.symbols[o.Symbol].id(o.Market)) &&
 			(id == "" || id == strconv.FormatInt(o.ID, 10)) && (client == "" || client == o.ClientID)
 	}), nil
@@ -223,7 +223,7 @@ func (s *Server) open(q query, apart bool) (out []*matching.Order) {
 	if n, err := strconv.ParseInt(q.text("after"), 10, 64); err == nil {
 		before = n
 	}
-	for _, o := range slices.Backward(s.book.All(func(o *matching.Order) bool {
+	for _, o := range slices.Backward(s.Book.All(func(o *matching.Order) bool {
 		return o.Account == q.account.Account && o.Apart == apart && o.Open() && o.ID < before && (q.text("instType") == "" || q.market() == o.Market) &&
 			(q.text("instId") == "" || q.text("instId") == s.symbols[o.Symbol].id(o.Market))
 	})) {
@@ -255,6 +255,6 @@ func (s *Server) cancelOrder(q query) (map[string]any, *refusal) {
 	case !o.Open():
 		return nil, refuse("51401", "Cancellation failed as the order has been canceled")
 	}
-	s.book.End(o, matching.Cancelled)
+	s.Book.End(o, matching.Cancelled)
 	return map[string]any{"ordId": strconv.FormatInt(o.ID, 10), "clOrdId": o.ClientID}, nil
 }

@@ -62,7 +62,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := Call{At: time.Now(), Method: r.Method, Path: r.URL.Path}
 	drop := false
 	defer func() {
-		s.calls.Note(c) // also where the answer is lost
+		s.Note(c) // also where the answer is lost
 		if drop {
 			panic(http.ErrAbortHandler)
 		}
@@ -72,7 +72,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too large", c.Status)
 		return
 	}
-	f, freed := s.faults.Take(func(f *Fault) bool { return f.hits(r) })
+	f, freed := s.Faults.Take(func(f *Fault) bool { return f.hits(r) })
 	if f != nil && !f.Done {
 		if drop = f.Drop; drop {
 			return
@@ -111,9 +111,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // do admits a request and does what it asks for.
 func (s *Server) do(r *http.Request, body []byte, f *Fault, c *Call) (envelope, *refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q := query{now: s.now(), fault: f}
+	s.Lock()
+	defer s.Unlock()
+	q := query{now: s.Now(), fault: f}
 	e, ok := endpoints[r.Method+" "+r.URL.Path]
 	if !ok {
 		return envelope{}, &refusal{http.StatusNotFound, "404", "Not Found"}
@@ -137,7 +137,7 @@ func (s *Server) do(r *http.Request, body []byte, f *Fault, c *Call) (envelope, 
 		data, no := e.do(s, q)
 		return envelope{"0", "", data}, no
 	}
-	if limit := s.limit(e); s.take(e.counts+" "+q.account.Name, q.now, len(q.list)) > limit {
+	if used, _ := s.Take(e.counts+" "+q.account.Name, q.now, 2*time.Second, len(q.list)); used > s.limit(e) {
 		return envelope{}, &refusal{http.StatusTooManyRequests, "50011", "Rate limit reached. Please refer to API documentation and throttle requests accordingly"}
 	}
 	return s.doEach(e, q), nil
@@ -245,23 +245,6 @@ func (s *Server) admit(r *http.Request, body []byte, q *query) *refusal {
 		q.expires = time.UnixMilli(ms)
 	}
 	return nil
-}
-
-// window counts what is used of a limit in the current interval.
-type window struct {
-	of   int64
-	used int
-}
-
-func (s *Server) take(name string, now time.Time, n int) int {
-	of := now.UnixNano() / int64(2*time.Second)
-	x := s.used[name]
-	if x == nil || x.of != of {
-		x = &window{of: of}
-		s.used[name] = x
-	}
-	x.used += n
-	return x.used
 }
 
 func (s *Server) limit(e endpoint) int {
