@@ -78,27 +78,17 @@ func refused(a delivery.Attempt) bool {
 
 // tell publishes what became of a try. Of the address it shows the host.
 func (c *Callbacks) tell(r *Run, p tasks.CallbackPayload, try delivery.Try, again bool) {
-	if c.Events == nil {
-		return
-	}
 	w := events.Webhook{
-		ID: r.ID, Kind: p.Hook(), URL: try.Scheme + "://" + try.URLHost + "/…", Event: "sent", Status: "success", Message: "웹훅이 성공적으로 전송되었습니다",
-		SentAt: try.At.UTC().Format(tasks.MilliTime), ResponseMS: try.DurationMS,
+		ID: r.ID, Kind: p.Hook(), URL: try.Scheme + "://" + try.URLHost + "/…", Event: hookFailed, Message: try.Error, ResponseMS: try.DurationMS,
 	}
 	if w.Kind == "" {
 		w.Kind = "callback"
 	}
-	if try.Status != 0 {
-		w.Code = &try.Status
-	}
 	switch {
 	case try.Delivered():
+		w.Event = hookSent
 	case again:
-		w.Event, w.Status, w.Message = "retrying", "retrying", try.Error
-	default:
-		w.Event, w.Status, w.Message = "failed", "failed", try.Error
+		w.Event = hookRetrying
 	}
-	if e, err := events.New(events.Deliveries, events.WebhookKind, try.At, w); err == nil { // text and numbers always can be written
-		c.Events.Publish(e)
-	}
+	tellHook(c.Events, w, try.At, try.Status)
 }

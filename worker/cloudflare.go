@@ -110,15 +110,7 @@ func (c *Cloudflare) turn(ctx context.Context, most time.Duration) error {
 // placed waits for a place, again and again while Redis is away. Error: that of
 // wait, or the cause of ctx.
 func placed(ctx context.Context, wait func() error) error {
-	for {
-		err := wait()
-		if !errors.Is(err, limits.ErrUnavailable) {
-			return err
-		}
-		if !pause(ctx, storePause) {
-			return context.Cause(ctx)
-		}
-	}
+	return insist(ctx, func(err error) bool { return errors.Is(err, limits.ErrUnavailable) }, wait)
 }
 
 // rate is how often all workers may ask together: a tenth of it at once, so that

@@ -48,18 +48,12 @@ const (
 // as long as ctx allows. Call it directly before each outward effect. Errors:
 // jobs.ErrLost, jobs.ErrCancelAsked, or the cause of ctx.
 func (r *Run) Check(ctx context.Context) error {
-	for {
+	return insist(ctx, unavailable, func() error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		err := r.claim.Check(ctx)
-		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {
-			return err
-		}
-		if !pause(ctx, storePause) {
-			return context.Cause(ctx)
-		}
-	}
+		return r.claim.Check(ctx)
+	})
 }
 
 // Progress notes how far the job is, for those who watch. It is worth little,
@@ -73,9 +67,19 @@ func (r *Run) Progress(ctx context.Context, progress any) error {
 // Note is Progress for what the job's next handler has to know: it waits for Redis as long
 // as ctx allows. Errors: jobs.ErrLost, or the cause of ctx.
 func (r *Run) Note(ctx context.Context, progress any) error {
+	return insist(ctx, unavailable, func() error { return r.Progress(ctx, progress) })
+}
+
+// Lasting is a context for what is left to do when the job was cancelled: it ends with
+// ErrStopping or ErrLimit alone.
+func (r *Run) Lasting() context.Context { return r.lasting }
+
+// insist does something that needs Redis again and again as long as it is away, which is
+// told by the error. Error: another one of f's, or the cause of ctx.
+func insist(ctx context.Context, away func(error) bool, f func() error) error {
 	for {
-		err := r.Progress(ctx, progress)
-		if err == nil || !errors.Is(err, jobs.ErrUnavailable) {
+		err := f()
+		if !away(err) {
 			return err
 		}
 		if !pause(ctx, storePause) {
@@ -84,9 +88,8 @@ func (r *Run) Note(ctx context.Context, progress any) error {
 	}
 }
 
-// Lasting is a context for what is left to do when the job was cancelled: it ends with
-// ErrStopping or ErrLimit alone.
-func (r *Run) Lasting() context.Context { return r.lasting }
+// unavailable tells by the error of a job's record that Redis is away.
+func unavailable(err error) bool { return errors.Is(err, jobs.ErrUnavailable) }
 
 // pause waits for d; false when ctx ended before.
 func pause(ctx context.Context, d time.Duration) bool {

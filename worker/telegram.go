@@ -78,7 +78,7 @@ func (m *message) outcome(err error) (o Outcome, event string) {
 	var refusal *telegram.Error
 	switch {
 	case err == nil:
-		return Done(result), "sent"
+		return Done(result), hookSent
 	case errors.Is(err, ErrStopping), errors.Is(err, jobs.ErrLost):
 		return Release(), ""
 	case errors.Is(err, jobs.ErrCancelAsked):
@@ -86,34 +86,27 @@ func (m *message) outcome(err error) (o Outcome, event string) {
 	case errors.As(err, &later):
 		return Postpone(later.After), ""
 	case errors.Is(err, ErrLimit), errors.As(err, &refusal) && !refusal.Final() && m.so.Unsure < mostUnsure:
-		return RetryAfter(tasks.Backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result), "retrying"
+		return RetryAfter(tasks.Backoff(t.Config.FirstRetry.Std(), t.Config.MaxRetry.Std(), r.Tries), err, result), hookRetrying
 	case refusal != nil && refusal.Unsure:
 		err = fmt.Errorf("%w: %w", errUnsure, err)
 	}
 	if refusal != nil && refusal.Refused() {
 		t.Log.Error("Telegram refuses the bot; no message gets through", "err", refusal)
 	}
-	return GiveUp(err, result), "failed"
+	return GiveUp(err, result), hookFailed
 }
 
 // tell publishes what became of a try of a message that is a webhook.
 func (t *Telegram) tell(r *Run, event string, began time.Time, err error) {
-	w := events.Webhook{
-		ID: r.ID, Kind: "telegram", URL: "https://api.telegram.org/…", Event: event, Status: event,
-		SentAt: began.UTC().Format(tasks.MilliTime), ResponseMS: time.Since(began).Milliseconds(),
-	}
-	if err == nil {
-		code := http.StatusOK
-		w.Status, w.Code, w.Message = "success", &code, "웹훅이 성공적으로 전송되었습니다"
-	} else {
-		w.Message = err.Error()
-		if refusal, ok := errors.AsType[*telegram.Error](err); ok && refusal.Status != 0 {
-			w.Code = &refusal.Status
+	w := events.Webhook{ID: r.ID, Kind: "telegram", URL: "https://api.telegram.org/…", Event: event, ResponseMS: time.Since(began).Milliseconds()}
+	code := http.StatusOK
+	if err != nil {
+		w.Message, code = err.Error(), 0
+		if refusal, ok := errors.AsType[*telegram.Error](err); ok {
+			code = refusal.Status
 		}
 	}
-	if e, err := events.New(events.Deliveries, events.WebhookKind, began, w); err == nil { // text and numbers always can be written
-		t.Events.Publish(e)
-	}
+	tellHook(t.Events, w, began, code)
 }
 
 // messageSoFar is what earlier tries came to.
@@ -228,32 +221,14 @@ func (m *message) follow(ctx context.Context, to int64) error {
 	return m.insist(ctx, func() error { return m.Moves.Note(ctx, m.so.ChatID, to) })
 }
 
-// note writes down how far the message is, and waits for Redis to have it.
-func (m *message) note(ctx context.Context) error {
-	var lost error
-	err := m.insist(ctx, func() error {
-		err := m.run.Progress(ctx, m.so)
-		if err != nil && !errors.Is(err, jobs.ErrUnavailable) {
-			lost = err
-			return nil
-		}
-		return err
-	})
-	return errors.Join(lost, err)
+// insist repeats what only Redis can fail at until it has been done. Error: the cause of
+// ctx.
+func (m *message) insist(ctx context.Context, f func() error) error {
+	return insist(ctx, func(err error) bool { return err != nil }, f)
 }
 
-// insist repeats what Redis has to do until it has. Error: the cause of ctx.
-func (m *message) insist(ctx context.Context, f func() error) error {
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		if !pause(ctx, storePause) {
-			return context.Cause(ctx)
-		}
-	}
-}
+// note writes down how far the message is, and waits for Redis to have it.
+func (m *message) note(ctx context.Context) error { return m.run.Note(ctx, m.so) }
 
 // buttons are those of the message, where somebody hears of their being pressed.
 func (m *message) buttons() []tasks.TelegramButton {

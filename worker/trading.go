@@ -34,17 +34,7 @@ func hold(r *Run) execution.Job {
 	return execution.Job{
 		ID: r.ID, Progress: r.Job.Progress,
 		Check: r.Check,
-		Note: func(ctx context.Context, progress any) error {
-			for {
-				err := r.Progress(ctx, progress)
-				if !errors.Is(err, jobs.ErrUnavailable) {
-					return err
-				}
-				if !pause(ctx, storePause) {
-					return context.Cause(ctx)
-				}
-			}
-		},
+		Note:  r.Note,
 	}
 }
 
