@@ -51,7 +51,14 @@ func Run(ctx context.Context, opt Options) {
 
 func runSweeps(ctx context.Context, opt Options) {
 	sweeper := opt.Store.NewSweeper(opt.Log)
-	t := time.NewTicker(opt.SweepInterval)
+	every(ctx, opt.SweepInterval, func(ctx context.Context) error { return sweep(ctx, sweeper, opt) },
+		opt.Log, "sweep failed; trying on", "sweep works again")
+}
+
+// every does something at an interval until ctx ends. That it has begun to fail is
+// logged, and that it works again.
+func every(ctx context.Context, interval time.Duration, do func(context.Context) error, log *slog.Logger, fails, works string) {
+	t := time.NewTicker(interval)
 	defer t.Stop()
 	var away outage
 	for {
@@ -60,7 +67,7 @@ func runSweeps(ctx context.Context, opt Options) {
 			return
 		case <-t.C:
 		}
-		away.tell(ctx, opt.Log, sweep(ctx, sweeper, opt), "sweep failed; trying on", "sweep works again")
+		away.tell(ctx, log, do(ctx), fails, works)
 	}
 }
 

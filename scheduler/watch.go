@@ -51,30 +51,20 @@ type Watch struct {
 
 // Run looks, and tells, until ctx ends.
 func (w *Watch) Run(ctx context.Context) {
+	limited := func(look func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, watchLimit)
+			defer cancel()
+			return look(ctx)
+		}
+	}
 	together(ctx,
 		func(ctx context.Context) {
-			w.every(ctx, w.Interval, w.Look, "could not look at what may go wrong; trying on", "looking at what may go wrong again")
+			every(ctx, w.Interval, limited(w.Look), w.Log, "could not look at what may go wrong; trying on", "looking at what may go wrong again")
 		},
 		func(ctx context.Context) {
-			w.every(ctx, min(tellInterval, w.Interval), w.Tell, "could not tell of alerts; trying on", "telling of alerts again")
+			every(ctx, min(tellInterval, w.Interval), limited(w.Tell), w.Log, "could not tell of alerts; trying on", "telling of alerts again")
 		})
-}
-
-func (w *Watch) every(ctx context.Context, interval time.Duration, look func(context.Context) error, fails, works string) {
-	t := time.NewTicker(interval)
-	defer t.Stop()
-	var away outage
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		limited, cancel := context.WithTimeout(ctx, watchLimit)
-		err := look(limited)
-		cancel()
-		away.tell(ctx, w.Log, err, fails, works)
-	}
 }
 
 // Look takes in all that is to be seen at this moment. A part that fails keeps no other
@@ -239,6 +229,7 @@ func read(text json.RawMessage, v any) bool { return json.Unmarshal(text, v) == 
 
 // lookAtJobs sees how toggles and deliveries have ended.
 func (w *Watch) lookAtJobs(ctx context.Context) error {
+	var hooks failing
 	return w.Book.Follow(ctx, events.Jobs, func(e events.Event) error {
 		var j events.Job
 		if !read(e.Data, &j) || !j.Final() {
@@ -248,7 +239,7 @@ func (w *Watch) lookAtJobs(ctx context.Context) error {
 		case tasks.Toggle:
 			return w.toggled(ctx, j)
 		case tasks.Callback:
-			return w.delivered(ctx, j)
+			return w.delivered(ctx, j, &hooks)
 		}
 		return nil
 	})
@@ -276,19 +267,30 @@ const (
 	otherHosts    = "…"
 )
 
+// failing are the receivers that deliveries don't reach, as far as is known; nil before
+// that was read.
+type failing map[string]bool
+
 // delivered looks at the record for whom it was for: that is not in the event. Those
 // that arrived are looked at while there is an alert that they may end.
-func (w *Watch) delivered(ctx context.Context, j events.Job) error {
+func (w *Watch) delivered(ctx context.Context, j events.Job, hooks *failing) error {
 	if j.State == string(jobs.Cancelled) {
 		return nil
 	}
-	failed := j.State == string(jobs.Failed)
-	watched, err := w.Book.Watched(ctx)
-	if err != nil {
-		return err
+	if *hooks == nil {
+		watched, err := w.Book.Watched(ctx)
+		if err != nil {
+			return err
+		}
+		*hooks = failing{}
+		for _, x := range watched {
+			if x.Kind == alerts.DeliveryFailed {
+				(*hooks)[x.Subject] = true
+			}
+		}
 	}
-	watched = slices.DeleteFunc(watched, func(x alerts.Watched) bool { return x.Kind != alerts.DeliveryFailed })
-	if !failed && len(watched) == 0 {
+	failed := j.State == string(jobs.Failed)
+	if !failed && len(*hooks) == 0 {
 		return nil
 	}
 	record, err := w.Store.Get(ctx, j.JobID)
@@ -303,16 +305,25 @@ func (w *Watch) delivered(ctx context.Context, j events.Job) error {
 		return nil
 	}
 	subject := r.URLHost
-	if len(watched) >= mostReceivers && !slices.ContainsFunc(watched, func(x alerts.Watched) bool { return x.Subject == subject }) {
+	if len(*hooks) >= mostReceivers && !(*hooks)[subject] {
 		if !failed {
 			return nil
 		}
 		subject = otherHosts
 	}
-	return w.observe(ctx, alerts.Observation{
+	err = w.observe(ctx, alerts.Observation{
 		Kind: alerts.DeliveryFailed, Subject: subject, Verdict: alerts.BadIf(failed), Until: w.Store.Now().Add(lastFor),
 		Details: map[string]any{"url_host": r.URLHost, "receiver": r.Receiver, "job_id": j.JobID, "error": j.Error},
 	})
+	if err != nil {
+		return err
+	}
+	if failed {
+		(*hooks)[subject] = true
+	} else {
+		delete(*hooks, subject)
+	}
+	return nil
 }
 
 // lookAtPushes sees which receivers of pushes don't get them.
