@@ -149,14 +149,10 @@ func (k *checker) webhookReceivers() {
 	first := map[string]int{}
 	for i, r := range k.c.Webhooks.Receivers {
 		path := item("webhooks.receivers", i)
-		before, twice := first[r.Name]
-		switch {
-		case !templateID.MatchString(r.Name):
+		if templateID.MatchString(r.Name) {
+			k.ownName("webhooks.receivers", i, "name", r.Name, "give each receiver its own", first)
+		} else {
 			k.fault(path+".name", "must be a name of a-z, 0-9, _ and -, at most 64")
-		case twice:
-			k.fault(path+".name", "is the same as %s.name: give each receiver its own", item("webhooks.receivers", before))
-		default:
-			first[r.Name] = i
 		}
 		k.oneOf(path+".type", "type", r.Type, string(webhooks.Discord), string(webhooks.Slack), string(webhooks.Generic))
 		switch {

@@ -61,14 +61,10 @@ func (k *checker) webhooks() {
 	first := map[string]int{}
 	for i, t := range k.c.Webhooks.Templates {
 		path := item("webhooks.templates", i)
-		before, twice := first[t.ID]
-		switch {
-		case !templateID.MatchString(t.ID):
+		if templateID.MatchString(t.ID) {
+			k.ownName("webhooks.templates", i, "id", t.ID, "give each template its own", first)
+		} else {
 			k.fault(path+".id", "must be a name of a-z, 0-9, _ and -, at most 64")
-		case twice:
-			k.fault(path+".id", "is the same as %s.id: give each template its own", item("webhooks.templates", before))
-		default:
-			first[t.ID] = i
 		}
 		if t.Text == "" {
 			k.fault(path+".text", "is missing: the words, with placeholders such as {title}")

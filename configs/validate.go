@@ -158,6 +158,16 @@ func (k *checker) oneOf(key, what, value string, known ...string) bool {
 	return false
 }
 
+// ownName checks that no earlier element of a list has the same value of a field as the
+// i-th; first has those before it, and advice says what to do.
+func (k *checker) ownName(list string, i int, field, value, advice string, first map[string]int) {
+	if before, twice := first[value]; twice {
+		k.fault(item(list, i)+"."+field, "is the same as %s.%s: %s", item(list, before), field, advice)
+		return
+	}
+	first[value] = i
+}
+
 // distinct checks that nothing stands in a list twice.
 func (k *checker) distinct(key string, list []string) {
 	first := map[string]int{}

@@ -46,15 +46,11 @@ func (k *checker) receivers() {
 // receiverName checks the name of the i-th receiver of a list; first has those
 // before it.
 func (k *checker) receiverName(list string, i int, name string, first map[string]int) {
-	before, twice := first[name]
-	switch key := item(list, i) + ".name"; {
-	case !receiverName.MatchString(name):
-		k.fault(key, "must be a name of a-z, 0-9, _ and -, which stands in place of the address")
-	case twice:
-		k.fault(key, "is the same as %s.name: give each receiver its own", item(list, before))
-	default:
-		first[name] = i
+	if !receiverName.MatchString(name) {
+		k.fault(item(list, i)+".name", "must be a name of a-z, 0-9, _ and -, which stands in place of the address")
+		return
 	}
+	k.ownName(list, i, "name", name, "give each receiver its own", first)
 }
 
 // Bounds of a push's age: within its minute.

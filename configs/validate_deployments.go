@@ -32,14 +32,10 @@ func (k *checker) deployments() {
 	first := map[string]int{}
 	for i, p := range d.Pipelines {
 		at := item("deployments.pipelines", i)
-		before, twice := first[p.Project]
-		switch {
-		case !projectName.MatchString(p.Project):
+		if projectName.MatchString(p.Project) {
+			k.ownName("deployments.pipelines", i, "project", p.Project, "give each project its own", first)
+		} else {
 			k.fault(at+".project", "must be a name of letters, digits, dots, _ and -, at most 64, that begins with a letter or digit")
-		case twice:
-			k.fault(at+".project", "is the same as %s.project: give each project its own", item("deployments.pipelines", before))
-		default:
-			first[p.Project] = i
 		}
 		k.pipeline(at, p)
 	}
@@ -96,14 +92,10 @@ func (k *checker) steps(at string, list []PipelineStep) {
 	first := map[string]int{}
 	for i, s := range list {
 		step := item(at, i)
-		before, twice := first[s.Name]
-		switch {
-		case s.Name == "" || utf8.RuneCountInString(s.Name) > longestName || strings.ContainsFunc(s.Name, unicode.IsControl):
+		if s.Name == "" || utf8.RuneCountInString(s.Name) > longestName || strings.ContainsFunc(s.Name, unicode.IsControl) {
 			k.fault(step+".name", "must be a name of at most %d characters, in one line", longestName)
-		case twice:
-			k.fault(step+".name", "is the same as %s.name: give each step its own", item(at, before))
-		default:
-			first[s.Name] = i
+		} else {
+			k.ownName(at, i, "name", s.Name, "give each step its own", first)
 		}
 		switch {
 		case len(s.Command) == 0:

@@ -42,16 +42,13 @@ func (k *checker) strategy() {
 	first := map[string]int{}
 	for i, c := range s.Commands {
 		path := item("strategy.commands", i)
-		before, twice := first[c.Name]
 		switch {
 		case !strategyName.MatchString(c.Name):
 			k.fault(path+".name", "must be a name of letters, digits and _, at most 64, that begins with a letter")
 		case slices.Contains(builtInStrategies, c.Name):
 			k.fault(path+".name", "is that of a built-in strategy: choose another")
-		case twice:
-			k.fault(path+".name", "is the same as %s.name: give each strategy its own", item("strategy.commands", before))
 		default:
-			first[c.Name] = i
+			k.ownName("strategy.commands", i, "name", c.Name, "give each strategy its own", first)
 		}
 		k.strategyCommand(path, c)
 	}
@@ -107,14 +104,10 @@ func (k *checker) strategyCommand(path string, c StrategyCommand) {
 	first := map[string]int{}
 	for i, p := range c.Parameters {
 		at := item(path+".parameters", i)
-		before, twice := first[p.Name]
-		switch {
-		case !strategyName.MatchString(p.Name):
+		if strategyName.MatchString(p.Name) {
+			k.ownName(path+".parameters", i, "name", p.Name, "give each parameter its own", first)
+		} else {
 			k.fault(at+".name", "must be a name of letters, digits and _, at most 64, that begins with a letter")
-		case twice:
-			k.fault(at+".name", "is the same as %s.name: give each parameter its own", item(path+".parameters", before))
-		default:
-			first[p.Name] = i
 		}
 		k.strategyParameter(at, p)
 	}

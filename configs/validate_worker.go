@@ -9,12 +9,6 @@ import (
 	"switchyard/tasks"
 )
 
-// queues are the queues that belong to no host. Those of a host are served by
-// who has it, and can't be chosen.
-var queues = []string{
-	tasks.QueueTrading, tasks.QueueInteractive, tasks.QueueDelivery, tasks.QueueStrategy, tasks.QueueDefault,
-}
-
 // heartbeatsPerTTL: a worker whose heartbeat is late once or twice is not
 // dead yet, and must not have its jobs taken.
 const heartbeatsPerTTL = 3
@@ -54,5 +48,5 @@ func (k *checker) queue(key, name string) bool {
 		k.fault(key, "the queues of a host are taken by the process with its host.name and sized by toggle.concurrency: take this out")
 		return false
 	}
-	return k.oneOf(key, "queue", name, queues...)
+	return k.oneOf(key, "queue", name, tasks.SharedQueues()...)
 }

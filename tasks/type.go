@@ -152,7 +152,7 @@ const (
 
 // SharedQueues are all of them.
 func SharedQueues() []string {
-	return []string{QueueTrading, QueueDelivery, QueueInteractive, QueueStrategy, QueueDefault}
+	return []string{QueueTrading, QueueInteractive, QueueDelivery, QueueStrategy, QueueDefault}
 }
 
 // HostQueue is where the toggles, services and deployments of a host wait.
