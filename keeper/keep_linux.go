@@ -128,29 +128,16 @@ func (o order) path() (string, error) {
 
 // bound sets the limits of the kernel. The program has not come far by now.
 func (o order) bound(pid int) error {
-	limits := []struct {
-		what  int
-		value uint64
-	}{{unix.RLIMIT_CORE, 0}}
+	limits := map[int]unix.Rlimit{unix.RLIMIT_CORE: {}}
 	if o.Memory > 0 {
-		limits = append(limits, struct {
-			what  int
-			value uint64
-		}{unix.RLIMIT_DATA, uint64(o.Memory)})
+		limits[unix.RLIMIT_DATA] = unix.Rlimit{Cur: uint64(o.Memory), Max: uint64(o.Memory)}
 	}
 	if o.CPU > 0 {
-		limits = append(limits, struct {
-			what  int
-			value uint64
-		}{unix.RLIMIT_CPU, uint64(max(1, (o.CPU+time.Second-1)/time.Second))})
+		seconds := uint64(max(1, (o.CPU+time.Second-1)/time.Second))
+		limits[unix.RLIMIT_CPU] = unix.Rlimit{Cur: seconds, Max: seconds + 1} // first SIGXCPU, which tells why; then SIGKILL
 	}
-	for _, l := range limits {
-		hard := l.value
-		if l.what == unix.RLIMIT_CPU {
-			hard++ // first SIGXCPU, which tells why; then SIGKILL
-		}
-		err := unix.Prlimit(pid, l.what, &unix.Rlimit{Cur: l.value, Max: hard}, nil)
-		if err != nil && !errors.Is(err, unix.ESRCH) { // it may have ended
+	for what, l := range limits {
+		if err := unix.Prlimit(pid, what, &l, nil); err != nil && !errors.Is(err, unix.ESRCH) { // it may have ended
 			return err
 		}
 	}
