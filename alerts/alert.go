@@ -34,10 +34,10 @@ type Alert struct {
 	Source   string               `json:"source" example:"system_monitor"`
 	Actions  []events.AlertAction `json:"actions"`
 	Metadata map[string]any       `json:"metadata"`
-	// Raised when; the others are null until then. Ended is when it was over.
-	Raised    time.Time  `json:"raised_at"`
-	Ended     *time.Time `json:"resolved_at"`
-	Dismissed *time.Time `json:"dismissed_at"`
+	// Raised when, and when it was over and dismissed: zero until then.
+	Raised    time.Time `json:"raised_at"`
+	Ended     time.Time `json:"resolved_at,omitzero"`
+	Dismissed time.Time `json:"dismissed_at,omitzero"`
 }
 
 // raise makes the alert that an observation raises.

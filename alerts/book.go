@@ -131,8 +131,7 @@ func (b *Book) observe(ctx context.Context, r Rule, o Observation, was string) (
 				return nil, err
 			}
 			if a != nil { // else it was forgotten
-				over := now.UTC()
-				a.Ended, a.State = &over, Over
+				a.Ended, a.State = now.UTC(), Over
 			}
 		}
 		done, err := b.write(ctx, f, was, next, a, now, a != nil && (change == Raised || !w.Dismissed))
@@ -202,8 +201,7 @@ func (b *Book) Dismiss(ctx context.Context, id string) (*Alert, error) {
 			continue // it has just been resolved
 		}
 		now := b.now()
-		at := now.UTC()
-		w.Dismissed, a.State, a.Dismissed = true, Dismissed, &at
+		w.Dismissed, a.State, a.Dismissed = true, Dismissed, now.UTC()
 		if done, err := b.write(ctx, f, was, w, a, now, false); done || err != nil {
 			return a, err
 		}

@@ -142,7 +142,7 @@ func TestForm(t *testing.T) {
 		t.Errorf("its end is told as %+v", over)
 	}
 	a, err := b.Get(b.ctx, id)
-	if err != nil || a.State != alerts.Over || a.Ended == nil || a.Ended.Sub(a.Raised) != 15*time.Second || a.Subject != "seoul" {
+	if err != nil || a.State != alerts.Over || a.Ended.IsZero() || a.Ended.Sub(a.Raised) != 15*time.Second || a.Subject != "seoul" {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
@@ -181,7 +181,7 @@ func TestDismiss(t *testing.T) {
 	must(t, err)
 	must(t, b.Told(b.ctx, news[0]))
 	for range 2 {
-		if a, err := b.Dismiss(b.ctx, id); err != nil || a.State != alerts.Dismissed || a.Dismissed == nil {
+		if a, err := b.Dismiss(b.ctx, id); err != nil || a.State != alerts.Dismissed || a.Dismissed.IsZero() {
 			t.Fatalf("%+v, %v", a, err)
 		}
 	}

@@ -68,16 +68,7 @@ func (s *Server) alertOperations(api huma.API) {
 }
 
 func alertDocument(a *alerts.Alert) AlertDocument {
-	d := AlertDocument{Alert: *a, RaisedAt: a.Raised.UTC().Format(tasks.MilliTime)}
-	if a.Ended != nil {
-		t := a.Ended.UTC().Format(tasks.MilliTime)
-		d.ResolvedAt = &t
-	}
-	if a.Dismissed != nil {
-		t := a.Dismissed.UTC().Format(tasks.MilliTime)
-		d.DismissedAt = &t
-	}
-	return d
+	return AlertDocument{Alert: *a, RaisedAt: a.Raised.UTC().Format(tasks.MilliTime), ResolvedAt: timeOrNull(a.Ended), DismissedAt: timeOrNull(a.Dismissed)}
 }
 
 func (s *Server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {

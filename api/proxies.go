@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"reflect"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -49,10 +48,8 @@ func (c *ChatID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
-
 func (c ChatID) valid() bool {
-	if !chatForm.MatchString(string(c)) {
+	if !tasks.ChatForm(string(c)) {
 		return false
 	}
 	_, err := strconv.ParseInt(string(c), 10, 64)

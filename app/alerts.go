@@ -97,9 +97,6 @@ func (a *App) banned(log *slog.Logger) func(exchangeName, address string, d time
 	}
 }
 
-// hookLimit bounds the job of a message to a receiver.
-func (a *App) hookLimit() time.Duration { return a.cfg.Callbacks.Timeout.Std() + hookSlack }
-
 // routeAlert is who is to be told, by the routes.
 func (a *App) routeAlert(n alerts.News) map[string]tasks.Draft {
 	out := map[string]tasks.Draft{}

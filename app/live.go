@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"switchyard/events"
@@ -57,19 +56,6 @@ func (a *App) tellHost(ctx context.Context, i hosts.Info) {
 	a.events.Publish(e)
 }
 
-// levelWords are the levels as those who watch know them.
-func levelWords(l slog.Level) string {
-	switch {
-	case l < slog.LevelInfo:
-		return "DEBUG"
-	case l < slog.LevelWarn:
-		return "INFO"
-	case l < slog.LevelError:
-		return "WARNING"
-	}
-	return "ERROR"
-}
-
 // streamLine publishes a line of the log. It is dropped while there is no publisher.
 func (a *App) streamLine(l logs.Line) {
 	p := a.lines.Load()
@@ -81,7 +67,7 @@ func (a *App) streamLine(l logs.Line) {
 		role = "main"
 	}
 	e, err := events.New(events.Logs, events.LogKind, l.At, events.LogLine{
-		Timestamp: l.At.UTC().Format(tasks.MilliTime), Level: levelWords(l.Level), Logger: l.Package, Message: l.Text, Module: l.File, Line: l.Line, Thread: role,
+		Timestamp: l.At.UTC().Format(tasks.MilliTime), Level: logs.LevelName(l.Level), Logger: l.Package, Message: l.Text, Module: l.File, Line: l.Line, Thread: role,
 	})
 	if err == nil { // text and numbers always can be written
 		p.Publish(e)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +14,9 @@ import (
 	"switchyard/tasks"
 	"switchyard/webhooks"
 )
+
+// hookLimit bounds the job of a message to somebody's service.
+func (a *App) hookLimit() time.Duration { return a.cfg.Callbacks.Timeout.Std() + hookSlack }
 
 // hookSlack is what a message's job may take beyond one try.
 const hookSlack = 15 * time.Second
@@ -62,8 +64,6 @@ func (a *App) sendWebhook(ctx context.Context, caller *access.Caller, data []byt
 	return nil
 }
 
-var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
-
 // errChat: a message to Telegram names no chat.
 var errChat = errors.New("chat_id has to be an integer, or @ and the name of a channel")
 
@@ -71,7 +71,7 @@ func (a *App) webhook(r webhookRequest, m webhooks.Message) (tasks.Draft, error)
 	templates := a.cfg.Webhooks.Parsed()
 	if r.Kind == webhooks.Telegram {
 		chat, ok := variable(r.Chat)
-		if !ok || !chatForm.MatchString(chat) {
+		if !ok || !tasks.ChatForm(chat) {
 			return tasks.Draft{}, errChat
 		}
 		return webhooks.ComposeTelegram(chat, m, templates)
@@ -84,7 +84,7 @@ func (a *App) webhook(r webhookRequest, m webhooks.Message) (tasks.Draft, error)
 		return tasks.Draft{}, err
 	}
 	p := tasks.CallbackPayload{URL: r.URL, Kind: tasks.HookKind(string(r.Kind)), Body: string(body)}
-	return tasks.NewHook(p, delivery.Host(r.URL), a.cfg.Callbacks.Timeout.Std()+hookSlack), nil
+	return tasks.NewHook(p, delivery.Host(r.URL), a.hookLimit()), nil
 }
 
 // variable is a JSON text, number or bool as text.

@@ -16,10 +16,7 @@ func After(ctx context.Context, rdb redis.Cmdable, c Class, id string, most int6
 	}
 	out := make([]Event, len(entries))
 	for i, m := range entries {
-		out[i] = parse(c, m)
-		if c == Jobs {
-			out[i] = jobEvent(out[i], parseJob(m.Values))
-		}
+		out[i] = eventOf(c, m)
 	}
 	return out, nil
 }

@@ -90,6 +90,15 @@ func parse(c Class, m redis.XMessage) Event {
 	return e
 }
 
+// eventOf reads an entry of any stream, for those who watch everything.
+func eventOf(c Class, m redis.XMessage) Event {
+	e := parse(c, m)
+	if c == Jobs {
+		e = jobEvent(e, parseJob(m.Values))
+	}
+	return e
+}
+
 // jobEvent is the event of a job's change, for those who watch everything.
 func jobEvent(e Event, j Job) Event {
 	e.Kind = JobKind

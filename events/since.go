@@ -45,11 +45,7 @@ func Since(ctx context.Context, rdb redis.Cmdable, after, upTo Cursor, most int)
 			if err != nil {
 				continue // not one of ours
 			}
-			e := parse(r.class, m)
-			if r.class == Jobs {
-				e = jobEvent(e, parseJob(m.Values))
-			}
-			all = append(all, found{p, e})
+			all = append(all, found{p, eventOf(r.class, m)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b found) int {

@@ -90,7 +90,7 @@ func (l *lines) Handle(ctx context.Context, r slog.Record) error {
 	b.Reset()
 	b.WriteString(r.Time.In(l.zone).Format(stamp))
 	b.WriteByte(' ')
-	b.WriteString((levelName(r.Level) + "        ")[:8])
+	b.WriteString((LevelName(r.Level) + "        ")[:8])
 	if l.source {
 		b.WriteString(origin(r.PC))
 		b.WriteByte(' ')
@@ -119,8 +119,9 @@ func (l *lines) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// levelName is a level in the words that readers of app.log know.
-func levelName(l slog.Level) string {
+// LevelName is a level in the words that readers of app.log know: DEBUG, INFO, WARNING,
+// ERROR.
+func LevelName(l slog.Level) string {
 	switch {
 	case l < slog.LevelInfo:
 		return "DEBUG"

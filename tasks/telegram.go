@@ -1,6 +1,9 @@
 package tasks
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // TelegramPayload is one message to one chat.
 type TelegramPayload struct {
@@ -79,3 +82,9 @@ func NewTelegramAnswer(p TelegramPayload) Draft {
 	d.OrderKey = "answers:" + chatName(p.ChatID)
 	return d
 }
+
+var chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
+
+// ChatForm reports whether s looks like a chat: an integer of up to 19 digits, or @ and
+// the name of a channel.
+func ChatForm(s string) bool { return chatForm.MatchString(s) }
